@@ -1,0 +1,3 @@
+//! The `hopscope` program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Frame bench.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Parse-to-story bench.
+
+fn main() {}

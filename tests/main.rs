@@ -1,0 +1,1 @@
+//! All in-process tests in one binary.
