@@ -10,12 +10,15 @@
 pub mod calls;
 pub mod consume;
 pub mod engine;
+pub mod examples;
 pub mod headers;
 pub mod journey;
+pub mod project;
 pub mod queue;
 pub mod rng;
 pub mod scenario;
 pub mod truth;
 
 pub use engine::World;
+pub use examples::Example;
 pub use scenario::{Scenario, ScenarioError};
