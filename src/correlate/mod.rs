@@ -1,0 +1,6 @@
+//! Joins rows by identity: what to ask next, which rows belong to the anchor, and the journey they tell.
+//!
+//! Owns the hunt (a machine without IO: it says what to ask and is told what came back), scopes and hubs, the grouping
+//! of attempts, executions, copies and deliveries, and the story rows. It must not know source products, requests,
+//! wire shapes or screens; there is no `async`, no clock and no error here. The same rows in any order give the same
+//! journey.

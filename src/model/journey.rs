@@ -1,0 +1,398 @@
+//! A journey: one message or request across every attempt and hop, as `correlate` builds it and everybody else reads it.
+//!
+//! An *operation* is what a caller wanted once; its *attempts* are the caller's view, an attempt's *executions* the
+//! callee's. A *message* is what a producer wanted to say once; its *copies* are records (original, on retry topics,
+//! dead letter), its *deliveries* the handings-over of a copy to a consumer group. *Rows* are all of this flattened down
+//! the time axis, for screens and text.
+
+use super::coverage::Absence;
+use super::id::{Coordinate, TraceId};
+use super::lines::LineRow;
+use super::spans::SpanRow;
+use super::text::SafeText;
+use super::time::{Nanos, Timestamp};
+use super::verdict::Tier;
+use serde::Serialize;
+
+/// A pointer to evidence in the case's stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fact {
+    /// Row of the span store.
+    Span(SpanRow),
+    /// Row of the line store.
+    Line(LineRow),
+    /// Index into the records.
+    Record(u32),
+    /// The queue state.
+    Queue,
+}
+
+/// The whole journey.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Journey {
+    /// How it ended, or where it stands.
+    pub outcome: Outcome,
+    /// One sentence for the head of the screen.
+    pub summary: SafeText,
+    /// The traces it runs through, in order of first appearance.
+    pub traces: Vec<TraceId>,
+    /// Calls, in order of their first attempt.
+    pub operations: Vec<Operation>,
+    /// Messages, in order of their first copy.
+    pub messages: Vec<Message>,
+    /// Hops from service to service, over calls and queues, in order of time.
+    pub hops: Vec<Hop>,
+    /// Everything down the time axis.
+    pub rows: Vec<Row>,
+    /// What should be there and is not, each with its reason.
+    pub gaps: Vec<Gap>,
+}
+
+/// How a journey ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Outcome {
+    /// Every operation succeeded at the first attempt and every message was handled.
+    Succeeded,
+    /// Succeeded after more than one attempt or delivery.
+    SucceededAfterRetries,
+    /// All attempts failed, and nothing will try again.
+    Failed,
+    /// A copy ended on a dead-letter topic.
+    DeadLettered,
+    /// A copy stands on a retry topic and is due later (or overdue).
+    Waiting {
+        /// When it is due, if its headers say.
+        due: Option<Timestamp>,
+    },
+    /// A delivery fails again and again at the same coordinate.
+    Blocked,
+    /// Not decided yet: started, no end seen.
+    InProgress,
+    /// What is there does not tell.
+    #[default]
+    Unknown,
+}
+
+/// What a caller wanted once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// The caller's service.
+    pub caller: SafeText,
+    /// What was called: `POST payments:8080/charge`.
+    pub name: SafeText,
+    /// The callee's service, when a server span or `peer.service` names it, else host and port.
+    pub peer: SafeText,
+    /// What joins the attempts.
+    pub grouping: Grouping,
+    /// Attempts in order of start; at least one.
+    pub attempts: Vec<Attempt>,
+    /// Attempts that something claims (resend count, headers), when more than seen.
+    pub claimed: Option<u32>,
+    /// How many retrying operations enclose this one: 0 for the outermost layer.
+    pub layer: u16,
+    /// How it ended for the caller.
+    pub result: AttemptResult,
+}
+
+/// Why attempts are one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grouping {
+    /// One attempt only; nothing to join.
+    Single,
+    /// An attribute or header says so (resend count, retry count, attempt spans).
+    Explicit,
+    /// Equal identity, the earlier one failed, no overlap.
+    Strong,
+    /// Shape only; a loop over items looks the same.
+    Possible,
+}
+
+/// One try, as the caller saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub ordinal: u32,
+    /// The client span; `None` when the callee's span names a parent that exists nowhere.
+    pub span: Option<SpanRow>,
+    /// Start by the caller's clock (the callee's when there is no client span).
+    pub start: Timestamp,
+    /// Duration as the caller saw it.
+    pub duration: Nanos,
+    /// Wait since the attempt before ended; `None` for the first.
+    pub wait: Option<Nanos>,
+    /// How it ended for the caller.
+    pub result: AttemptResult,
+    /// Status code or error in the caller's words: `503`, `ReadTimeout`.
+    pub status: SafeText,
+    /// What ran at the callee: none when not instrumented or never arrived, more than one for a hidden proxy retry.
+    pub executions: Vec<Execution>,
+}
+
+/// How an attempt, execution or delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptResult {
+    /// Well.
+    Succeeded,
+    /// With an error.
+    Failed,
+    /// The caller stopped waiting; whether the callee did the work is another question.
+    TimedOut,
+    /// No end is known.
+    Unknown,
+}
+
+/// One run at the callee.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    /// The server span.
+    pub span: SpanRow,
+    /// Its service.
+    pub service: SafeText,
+    /// Start by the callee's clock.
+    pub start: Timestamp,
+    /// Duration; may exceed the attempt's.
+    pub duration: Nanos,
+    /// How it ended for the callee.
+    pub result: AttemptResult,
+    /// Status code or error.
+    pub status: SafeText,
+}
+
+/// What a producer wanted to say once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Record key, shown.
+    pub key: SafeText,
+    /// Records, original first, then by hop.
+    pub copies: Vec<RecordCopy>,
+    /// Deliveries by group and time.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One record of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordCopy {
+    /// Where it stands.
+    pub coordinate: Coordinate,
+    /// Its part in the story.
+    pub role: CopyRole,
+    /// Time of the record; of the producer span when the record was not read.
+    pub written: Timestamp,
+    /// Index into the case's records; `None` when only spans or headers tell of it.
+    pub record: Option<u32>,
+    /// The producer span that wrote it.
+    pub producer: Option<SpanRow>,
+    /// The coordinate its headers name as the original.
+    pub origin: Option<Coordinate>,
+    /// When a retry copy is due.
+    pub due: Option<Timestamp>,
+    /// Attempt number that its headers claim: 2 on the first retry.
+    pub attempt: Option<u32>,
+    /// Exception class that its headers name.
+    pub exception: Option<SafeText>,
+    /// How it was joined.
+    pub tier: Tier,
+    /// Why it could not be read, when it was not.
+    pub absence: Option<Absence>,
+}
+
+/// Part of a record in its message's story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyRole {
+    /// What the producer wrote first.
+    Original,
+    /// A copy on a retry topic.
+    Retry,
+    /// A copy on a dead-letter topic.
+    DeadLetter,
+    /// A second original with the same identity and no pointer between them.
+    Duplicate,
+}
+
+/// One handing-over of a record to a consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Which record.
+    pub coordinate: Coordinate,
+    /// Consumer group, when a source tells it.
+    pub group: Option<SafeText>,
+    /// Service that handled it.
+    pub service: SafeText,
+    /// 1 for the first delivery of this record to this group.
+    pub ordinal: u32,
+    /// The process span.
+    pub span: Option<SpanRow>,
+    /// Start.
+    pub start: Timestamp,
+    /// Duration of the span, which may include waits between blocking retries.
+    pub duration: Nanos,
+    /// How it ended.
+    pub result: DeliveryResult,
+    /// Exception class and message head, when it failed.
+    pub error: Option<SafeText>,
+    /// How it was joined.
+    pub tier: Tier,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryResult {
+    /// The handler ended without an error. That proves no commit.
+    Handled,
+    /// The handler failed.
+    Failed,
+    /// Refused before the handler ran, because the record was not due (no attempt).
+    NotDue,
+    /// No end is known.
+    Unknown,
+}
+
+/// A step from one service to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hop {
+    /// Where it leaves.
+    pub from: SafeText,
+    /// Where it arrives.
+    pub to: SafeText,
+    /// Over what.
+    pub channel: Channel,
+    /// When it left.
+    pub at: Timestamp,
+    /// Time on the way: network for calls, wait in the queue for messages. Across hosts it holds their clock difference.
+    pub transit: Option<Nanos>,
+    /// How many attempts or deliveries used it.
+    pub times: u32,
+}
+
+/// What a hop runs over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// A synchronous call; the text names operation and peer.
+    Call(SafeText),
+    /// A topic.
+    Topic(SafeText),
+}
+
+/// One line of the story.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// When.
+    pub at: Timestamp,
+    /// How long, when it has a length.
+    pub duration: Option<Nanos>,
+    /// Indentation: the causal depth.
+    pub depth: u16,
+    /// The service or queue it happens in.
+    pub lane: SafeText,
+    /// What it is.
+    pub kind: RowKind,
+    /// What is said.
+    pub text: SafeText,
+    /// How it is marked.
+    pub mark: Mark,
+    /// How it was joined.
+    pub tier: Tier,
+    /// Why it is here: the edge that joined it, with the field or header.
+    pub why: SafeText,
+    /// The row of the store it shows.
+    pub fact: Option<Fact>,
+    /// The identity that `f` follows from here, as a text that `follow` takes.
+    pub follow: Option<SafeText>,
+}
+
+/// Kinds of story rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    /// A request arrives or work runs inside a service.
+    Work,
+    /// A call's attempt, seen by the caller.
+    Attempt,
+    /// A run at the callee.
+    Execution,
+    /// A record is written: original, retry copy, dead letter.
+    Copy,
+    /// A delivery to a consumer group.
+    Delivery,
+    /// A wait: between attempts, in a queue, until due.
+    Wait,
+    /// A log line.
+    Line,
+    /// A side effect (database write, outbound write call that succeeded).
+    Effect,
+    /// Something is missing, with the reason.
+    Gap,
+}
+
+/// How a row is marked; each has a letter and a role, colour comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Nothing special.
+    Plain,
+    /// Went well.
+    Ok,
+    /// Time passes.
+    Wait,
+    /// Strange, slow, retried.
+    Warn,
+    /// Failed.
+    Error,
+    /// Not known.
+    Unknown,
+}
+
+/// Something that should be there and is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// What is missing.
+    pub what: SafeText,
+    /// Why.
+    pub reason: Absence,
+    /// Sentence: what was searched, or what to try.
+    pub detail: SafeText,
+}
+
+impl Operation {
+    /// Returns the number of runs at the callee over all attempts.
+    pub fn executions(&self) -> usize {
+        self.attempts.iter().map(|attempt| attempt.executions.len()).sum()
+    }
+}
+
+impl Mark {
+    /// Returns the letter or sign shown.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Plain => " ",
+            Self::Ok => "+",
+            Self::Wait => ".",
+            Self::Warn => "W",
+            Self::Error => "E",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+impl Outcome {
+    /// Returns the words for it.
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::SucceededAfterRetries => "succeeded after retries",
+            Self::Failed => "failed",
+            Self::DeadLettered => "dead-lettered",
+            Self::Waiting { .. } => "waiting in a retry topic",
+            Self::Blocked => "blocked",
+            Self::InProgress => "in progress",
+            Self::Unknown => "outcome unknown",
+        }
+    }
+}

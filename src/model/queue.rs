@@ -1,0 +1,165 @@
+//! Queue state at an instant: brokers, topics, partitions, consumer groups, committed offsets, lag.
+
+use super::time::Timestamp;
+use smol_str::SmolStr;
+
+/// What the brokers said, together. Parts that a broker refused or did not answer carry a `fault` text each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// When the reading was taken (start of it).
+    pub at: Timestamp,
+    /// Cluster id, when told.
+    pub cluster: Option<SmolStr>,
+    /// Brokers by node id.
+    pub brokers: Vec<Broker>,
+    /// Topics by name.
+    pub topics: Vec<Topic>,
+    /// Groups by id.
+    pub groups: Vec<Group>,
+}
+
+/// One broker of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// Node id.
+    pub node: i32,
+    /// `host:port` as the cluster advertises it.
+    pub address: SmolStr,
+    /// Why it could not be asked, when so.
+    pub fault: Option<SmolStr>,
+}
+
+/// One topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topic {
+    /// Name.
+    pub name: SmolStr,
+    /// Partitions by index.
+    pub partitions: Vec<Partition>,
+}
+
+/// One partition with the offsets that its leader reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// Index in its topic.
+    pub index: i32,
+    /// Leader's node id; `None` when there is no leader.
+    pub leader: Option<i32>,
+    /// First offset still kept (log start).
+    pub start: Option<i64>,
+    /// High watermark: the offset after the last visible record.
+    pub end: Option<i64>,
+    /// Last stable offset; below `end` while a transaction is open.
+    pub stable: Option<i64>,
+    /// Why offsets are missing, when so.
+    pub fault: Option<SmolStr>,
+}
+
+/// Protocol family of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupKind {
+    /// `JoinGroup` protocol; also what brokers before 3.8 report nothing for.
+    #[default]
+    Classic,
+    /// KIP-848 protocol.
+    Consumer,
+    /// KIP-932 share group; classic lag does not apply.
+    Share,
+    /// A type this program does not know.
+    Other,
+}
+
+/// One consumer group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Group id.
+    pub id: SmolStr,
+    /// Protocol family.
+    pub kind: GroupKind,
+    /// State as the coordinator names it (`Stable`, `Empty`, `PreparingRebalance`, ...).
+    pub state: SmolStr,
+    /// Members, by member id.
+    pub members: Vec<Member>,
+    /// Committed offsets and assigned partitions without one, by topic and partition.
+    pub commits: Vec<Commit>,
+    /// Why members or offsets are missing, when so.
+    pub fault: Option<SmolStr>,
+}
+
+/// One member of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Member id given by the coordinator.
+    pub id: SmolStr,
+    /// Client id; not unique (the Java agent shares it between groups).
+    pub client: SmolStr,
+    /// Host as the coordinator saw it.
+    pub host: SmolStr,
+    /// Assigned partitions.
+    pub assigned: Vec<(SmolStr, i32)>,
+}
+
+/// A group's position in one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Topic name.
+    pub topic: SmolStr,
+    /// Partition index.
+    pub partition: i32,
+    /// Committed offset (next to be read); `None` when assigned but nothing was ever committed.
+    pub committed: Option<i64>,
+    /// Index into the group's members of the one that owns the partition.
+    pub owner: Option<usize>,
+}
+
+/// How far a group is behind in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Offsets between the readable position and the high watermark; markers and compaction holes count too.
+    pub records: i64,
+    /// Offsets that retention deleted before the group read them.
+    pub lost: i64,
+    /// Offsets behind an open transaction, which a `read_committed` consumer cannot reach yet.
+    pub behind_transaction: i64,
+}
+
+impl QueueState {
+    /// Returns a topic by name.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+
+    /// Returns a group by id.
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// Returns the lag of one commit; `None` when the committed offset or the partition's offsets are not known.
+    ///
+    /// `end - max(committed, start)`: what retention already deleted is not readable, so it is counted apart as `lost`
+    /// (Kafka's own tool reports it as lag). Clamped at 0, since the offsets come from separate replies.
+    pub fn lag(&self, commit: &Commit) -> Option<Lag> {
+        let partition = self.partition(&commit.topic, commit.partition)?;
+        let (committed, end) = (commit.committed?, partition.end?);
+        let start = partition.start.unwrap_or(0);
+        let position = committed.max(start);
+        Some(Lag {
+            records: (end - position).max(0),
+            lost: (start - committed).max(0),
+            behind_transaction: partition.stable.map_or(0, |stable| (end - stable.max(position)).max(0)),
+        })
+    }
+
+    /// Returns one partition.
+    pub fn partition(&self, topic: &str, index: i32) -> Option<&Partition> {
+        self.topic(topic)?.partitions.iter().find(|partition| partition.index == index)
+    }
+
+    /// Returns a group's lag over all its partitions in records, and over how many partitions it is not known.
+    pub fn group_lag(&self, group: &Group) -> (i64, usize) {
+        group.commits.iter().fold((0, 0), |(sum, unknown), commit| match self.lag(commit) {
+            Some(lag) => (sum + lag.records, unknown),
+            None => (sum, unknown + 1),
+        })
+    }
+}

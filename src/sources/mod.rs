@@ -1,0 +1,32 @@
+//! Talks to Jaeger, Loki and Kafka: one folder per kind, each turning an [`Ask`] into requests and replies into rows.
+//!
+//! Owns connections, dialects, paging, retries, time-outs, caps and the words for every failure. It must not know what
+//! rows mean: no grouping, no verdicts, no joining. Each request needs a [`lease::Lease`], which only a
+//! [`lease::Budget`] gives. Only reads exist here: HTTP GET (and POST on Loki's query paths), and those Kafka requests
+//! for which the private trait in `kafka` is implemented.
+//!
+//! A source never fails as a whole: a fault or a note says what is missing, the rest is returned. Parsing is for
+//! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in [`open`]; copy `jaeger`.
+
+pub mod lease;
+
+use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};
+use futures_util::future::BoxFuture;
+use lease::Budget;
+
+/// One configured source.
+pub trait Source: Send + Sync {
+    /// Returns its kind.
+    fn kind(&self) -> SourceKind;
+
+    /// Returns where it is, without credentials.
+    fn address(&self) -> SafeText;
+
+    /// Answers a question. Never panics and never waits longer than the budget's time-outs. A question of another kind
+    /// of source is a bug.
+    fn answer<'a>(&'a self, ask: &'a Ask, budget: &'a Budget) -> BoxFuture<'a, Reply>;
+
+    /// Returns what the source turned out to be, for its lamp: dialect, version, brokers. May make requests the first
+    /// time; later calls return what is known.
+    fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>>;
+}
