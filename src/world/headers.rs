@@ -1,5 +1,7 @@
 //! Record headers as Spring Kafka 4.0.6 under the Java agent writes them on retry and dead-letter topics.
 
+use std::fmt::Write;
+
 use smol_str::SmolStr;
 
 use super::queue::{Header, Record};
@@ -36,8 +38,7 @@ pub struct Hop<'a> {
 pub fn after_hop(hop: &Hop<'_>, traceparent: Header) -> Vec<Header> {
     let first = !hop.record.headers.iter().any(|header| header.key == "kafka_original-topic");
     let replaced = |key: &str| key.starts_with("kafka_exception-") || key == "traceparent";
-    let mut headers: Vec<Header> =
-        hop.record.headers.iter().filter(|header| !replaced(&header.key)).cloned().collect();
+    let mut headers: Vec<Header> = hop.record.headers.iter().filter(|header| !replaced(&header.key)).cloned().collect();
     if first {
         headers.extend([
             Header::new("kafka_original-topic", hop.at.topic.as_bytes()),
@@ -97,15 +98,16 @@ pub fn stack_trace(exception: &str, message: &str) -> SmolStr {
         "org.springframework.kafka.listener.adapter.MessagingMessageListenerAdapter.invokeHandler",
         "org.springframework.kafka.listener.adapter.RecordMessagingMessageListenerAdapter.onMessage",
     ];
-    let mut text = String::from("org.springframework.kafka.listener.ListenerExecutionFailedException: Listener failed\n");
+    let mut text =
+        String::from("org.springframework.kafka.listener.ListenerExecutionFailedException: Listener failed\n");
     let frames = |text: &mut String, frames: &[&str]| {
         for (line, frame) in frames.iter().enumerate() {
             let file = frame.rsplit('.').nth(1).unwrap_or("Unknown").split('$').next().unwrap_or("Unknown");
-            text.push_str(&format!("\tat {frame}({file}.java:{})\n", 120 + line * 37));
+            writeln!(text, "\tat {frame}({file}.java:{})", 120 + line * 37).expect("writing to a string cannot fail");
         }
     };
     frames(&mut text, FRAMES);
-    text.push_str(&format!("Caused by: {exception}: {message}\n"));
+    writeln!(text, "Caused by: {exception}: {message}").expect("writing to a string cannot fail");
     frames(&mut text, HANDLER);
     text.push_str("\t... 14 more\n");
     text.into()
