@@ -9,6 +9,9 @@ use crate::model::{Nanos, SafeText, SpanKind, SpanRow, SpanStore};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
+/// Orphans looked at: with more of them whole parts of a trace are missing, not single client spans.
+const UNSEEN: usize = 256;
+
 /// Finds the calls of the scope, in order of their first attempt.
 pub(super) fn operations(spans: &SpanStore, index: &Index, scope: &Scope) -> Vec<Operation> {
     let mut candidates: BTreeMap<Call, Vec<SpanView<'_>>> = BTreeMap::new();
@@ -197,7 +200,8 @@ pub(super) fn ending(span: SpanView<'_>) -> (AttemptResult, SafeText) {
 /// Server spans whose parent exists nowhere, while another service's span encloses their start: calls whose client span
 /// was never ended (a timed-out JDK client under the Java agent).
 fn add_unseen_callers(operations: &mut Vec<Operation>, spans: &SpanStore, index: &Index, scope: &Scope) {
-    for row in index.order.iter().filter(|row| scope.spans[**row as usize] && index.orphan[**row as usize]) {
+    let orphans = index.order.iter().filter(|row| scope.spans[**row as usize] && index.orphan[**row as usize]);
+    for row in orphans.take(UNSEEN) {
         let span = spans.span(SpanRow(*row));
         if span.kind() != SpanKind::Server {
             continue;

@@ -185,11 +185,15 @@ impl Hunt {
     pub fn case(&self) -> Case {
         let index = Index::new(&self.spans);
         let scope = self.scope(&index);
-        let records: Vec<Record> = self.records.values().cloned().collect();
+        // What a search brought along without belonging is no part of the case.
+        let records: Vec<Record> = self
+            .records
+            .values()
+            .filter(|record| scope.coordinates.contains_key(&record.coordinate))
+            .cloned()
+            .collect();
         let material = journey::Material {
-            anchor: &self.anchor,
             now: self.settings.now,
-            configured: &self.settings.configured,
             spans: &self.spans,
             lines: &self.lines,
             records: &records,

@@ -3,7 +3,6 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::{attempts, deliveries, messages, rows};
-use crate::model::id::Recognised;
 use crate::model::journey::{
     AttemptResult, Channel, CopyRole, DeliveryResult, Gap, Grouping, Hop, Journey, Message, Operation, Outcome,
 };
@@ -15,9 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a journey is built from.
 pub(super) struct Material<'a> {
-    pub anchor: &'a Recognised,
     pub now: Timestamp,
-    pub configured: &'a [SourceKind],
     pub spans: &'a SpanStore,
     pub lines: &'a LineStore,
     /// By coordinate.

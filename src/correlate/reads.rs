@@ -132,23 +132,6 @@ pub(super) fn body_identity(span: SpanView<'_>) -> Option<SmolStr> {
     )
 }
 
-/// Returns the business key an effect would carry.
-pub(super) fn effect_key(span: SpanView<'_>) -> Option<SmolStr> {
-    text(
-        span,
-        &[
-            "http.request.header.idempotency-key",
-            "http.request.header.idempotency_key",
-            "idempotency.key",
-            "idempotency_key",
-            "order.id",
-            "order_id",
-            "orderId",
-            "payment.id",
-        ],
-    )
-}
-
 /// Returns how often something claims the request was sent again.
 pub(super) fn resend_count(span: SpanView<'_>) -> Option<u32> {
     integer(span, &["http.request.resend_count", "http.resend_count", "retry.count"])
