@@ -31,7 +31,7 @@ pub(super) struct Material<'a> {
 pub(super) fn build(material: &Material<'_>) -> Journey {
     let operations = attempts::operations(material.spans, material.index, material.scope);
     let deliveries = deliveries::deliveries(material.spans, material.records, material.index, material.scope);
-    let messages = messages::messages(material, deliveries);
+    let messages = messages::messages(material, &deliveries);
     let mut journey = Journey { operations, messages, ..Journey::default() };
     journey.traces = traces(material);
     journey.gaps = gaps(material, &journey);

@@ -289,11 +289,7 @@ fn labels(rows: Rows<'_>, scope: &mut Scope) {
 /// Says whether a span handles several records at once.
 pub(super) fn is_batch(span: crate::model::spans::SpanView<'_>) -> bool {
     span.kind() == SpanKind::Consumer
-        && (span.links().nth(1).is_some()
-            || span
-                .attribute("messaging.batch.message_count")
-                .and_then(crate::model::Value::integer)
-                .is_some_and(|count| count > 1))
+        && (span.links().nth(1).is_some() || reads::batch_count(span).is_some_and(|count| count > 1))
 }
 
 /// Says whether a span writes or reads a record that is not in scope.

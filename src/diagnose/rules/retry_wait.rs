@@ -36,7 +36,7 @@ fn check(case: &Case) -> Verdict {
         };
     };
     let copies = case.journey.messages.iter().flat_map(|message| &message.copies);
-    let Some(copy) = copies.filter(|copy| copy.role == CopyRole::Retry && copy.due == *due).last() else {
+    let Some(copy) = copies.filter(|copy| copy.role == CopyRole::Retry && copy.due == *due).next_back() else {
         return Verdict::Unknown(SafeText::own("the waiting copy could not be read"));
     };
     let late = due.map(|due| case.at.since(due));
