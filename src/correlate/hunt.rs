@@ -91,7 +91,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             traces: 50,
-            searches: 24,
+            searches: 40,
             records: 64,
             scans: 48,
             scan_records: 20_000,

@@ -208,3 +208,34 @@ fn cycles_and_repeated_ids_survive() {
     ];
     assert_eq!(by_trace(&World { spans, ..World::default() }).journey.traces, [TraceId(T)]);
 }
+
+#[test]
+fn a_batch_keeps_the_orders_of_others_out() {
+    let mut batch =
+        span(0x88, 1, 0, "billing", SpanKind::Consumer, 100, 50).with("messaging.destination.name", "orders");
+    batch.name = "orders process".to_owned();
+    batch.links = vec![(T, 2), (0x99, 9)];
+    let spans = vec![
+        span(T, 2, 0, "shop", SpanKind::Producer, 5, 1).topic("orders", 0, 1),
+        span(0x99, 9, 0, "shop", SpanKind::Producer, 6, 1).topic("orders", 0, 2),
+        batch,
+        span(0x88, 3, 1, "billing", SpanKind::Producer, 120, 1).topic("bills", 0, 70),
+    ];
+    let records = vec![
+        record("orders-0@1", "ord-1", 5, &[traceparent(T, 2, "03")]),
+        record("orders-0@2", "ord-2", 6, &[traceparent(0x99, 9, "03")]),
+    ];
+    let lines = vec![("billing", 110, format!("batch of ord-1 trace_id={}", TraceId(0x88)))];
+    let case = World { spans, records, lines }.case("ord-1");
+    assert_eq!(case.journey.messages.len(), 1, "{:?}", case.aliases);
+    assert_eq!(case.journey.messages[0].deliveries.len(), 1);
+    assert_eq!(case.journey.traces, [TraceId(T), TraceId(0x88)]);
+}
+
+#[test]
+fn a_deep_and_wide_trace_is_told() {
+    let mut spans: Vec<S> =
+        (1..20_000).map(|id| span(T, id, id - 1, "deep", SpanKind::Internal, id as i64, 5)).collect();
+    spans.extend((1..20_000).map(|id| span(T, 100_000 + id, 1, "wide", SpanKind::Internal, 3, 5)));
+    assert_eq!(by_trace(&World { spans, ..World::default() }).journey.rows.len(), 39_998);
+}
