@@ -185,6 +185,8 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
             match last.result {
                 DeliveryResult::Failed if is_committed(material, &last.coordinate) => return Outcome::Failed,
                 DeliveryResult::Failed if same.count() >= 3 => return Outcome::Blocked,
+                // A program without process spans leaves no end, but its commit shows that it went on.
+                DeliveryResult::Unknown if is_committed(material, &last.coordinate) => {}
                 DeliveryResult::Failed | DeliveryResult::Unknown => return Outcome::InProgress,
                 DeliveryResult::Handled | DeliveryResult::NotDue => {}
             }

@@ -163,7 +163,9 @@ fn grow(
             let above = rows.index.ancestors(seed).take_while(|row| !climbed[*row as usize]);
             found.extend(above);
             grown.climbed = climbed;
-            found.iter().for_each(|row| grown.climbed[*row as usize] = true);
+            for row in &found {
+                grown.climbed[*row as usize] = true;
+            }
             found.extend(subtree(rows, seed, &mut grown.descended, |row| !batch || !is_foreign(rows, scope, row)));
         }
         let shape = shapes.get_mut(&view.trace()).expect("every live span has a trace with a shape");
