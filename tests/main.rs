@@ -1,1 +1,3 @@
 //! All in-process tests in one binary.
+
+mod laws;

@@ -1,12 +1,12 @@
 //! Look-alikes, each beside its twin, and the laws of the hunt.
 
 mod build;
-mod laws;
+mod holds;
 
-use crate::diagnose;
-use crate::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome};
-use crate::model::{Absence, Case, SourceKind, SpanKind, TraceId, Verdict};
 use build::{S, World, at, ms, origin, record, span, traceparent};
+use hopscope::diagnose;
+use hopscope::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome};
+use hopscope::model::{Absence, Case, SourceKind, SpanKind, TraceId, Verdict};
 
 const T: u128 = 0xabc_def0_1234_5678_9abc_def0_1234_5678;
 
