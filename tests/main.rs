@@ -1,4 +1,5 @@
 //! All in-process tests in one binary.
 
+mod laws;
 mod tidy;
 mod world;

@@ -1,10 +1,10 @@
 //! The hunt: a machine without IO that says what to ask, is told what came back, and can be read at any time.
 
 use super::index::Index;
+use super::journey;
 use super::plan::{self, Known};
 use super::scope::{self, Rows as Found, Scope};
 use super::tally::Tally;
-use super::{journey, reads};
 use crate::model::case::{Alias, AskedQuery, Progress};
 use crate::model::id::Recognised;
 use crate::model::{
@@ -91,7 +91,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             traces: 50,
-            searches: 24,
+            searches: 40,
             records: 64,
             scans: 48,
             scan_records: 20_000,
@@ -393,9 +393,4 @@ fn budget(ask: &Ask, limits: &Limits) -> (&'static str, u32) {
         Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),
         Ask::Services | Ask::Topics | Ask::Queues => ("lists", 8),
     }
-}
-
-/// Says what a record's headers tell of its original, for callers that print a record alone.
-pub fn origin_of(record: &Record) -> Option<Coordinate> {
-    reads::trail(record).origin
 }

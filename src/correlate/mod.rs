@@ -18,7 +18,5 @@ mod reads;
 mod rows;
 mod scope;
 mod tally;
-#[cfg(test)]
-mod tests;
 
 pub use hunt::{Hunt, Limits, Settings, Step};

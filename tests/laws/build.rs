@@ -1,10 +1,10 @@
 //! A small builder for spans, lines and records, and a driver that answers a hunt from them.
 
-use crate::correlate::{Hunt, Settings, Step};
-use crate::model::id::recognise;
-use crate::model::record::RecordClock;
-use crate::model::spans::{Place, SpanHead};
-use crate::model::{
+use hopscope::correlate::{Hunt, Settings, Step};
+use hopscope::model::id::recognise;
+use hopscope::model::record::RecordClock;
+use hopscope::model::spans::{Place, SpanHead};
+use hopscope::model::{
     Answer, Ask, Case, Coordinate, Fault, FaultKind, Header, LineStore, Query, Record, Reply, Rows, SafeText,
     SourceKind, SpanId, SpanKind, SpanStatus, SpanStore, Timestamp, TraceId, Value,
 };
@@ -38,8 +38,8 @@ pub fn span(trace: u128, id: u64, parent: u64, service: &'static str, kind: Span
 }
 
 impl S {
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.attributes.push((name, value.to_string()));
+    pub fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.attributes.push((name, format!("{value}")));
         self
     }
 
@@ -192,20 +192,25 @@ impl World {
         Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() }
     }
 
-    fn queues(&self) -> crate::model::QueueState {
-        let mut topics: Vec<crate::model::queue::Topic> = Vec::new();
+    fn queues(&self) -> hopscope::model::QueueState {
+        let mut topics: Vec<hopscope::model::queue::Topic> = Vec::new();
         for Coordinate { topic, partition, offset } in self.records.iter().map(|record| &record.coordinate) {
             let number = topics.iter().position(|known| known.name == *topic).unwrap_or_else(|| {
-                topics.push(crate::model::queue::Topic { name: topic.clone(), partitions: Vec::new() });
+                topics.push(hopscope::model::queue::Topic { name: topic.clone(), partitions: Vec::new() });
                 topics.len() - 1
             });
             let partitions = &mut topics[number].partitions;
             if !partitions.iter().any(|known| known.index == *partition) {
                 let (start, end) = (Some(0), Some(offset + 1_000));
-                partitions.push(crate::model::queue::Partition { index: *partition, start, end, ..Default::default() });
+                partitions.push(hopscope::model::queue::Partition {
+                    index: *partition,
+                    start,
+                    end,
+                    ..Default::default()
+                });
             }
         }
-        crate::model::QueueState { topics, ..Default::default() }
+        hopscope::model::QueueState { topics, ..Default::default() }
     }
 
     /// Hunts `anchor` with all sources; `turn` reorders the replies of each round.

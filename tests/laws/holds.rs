@@ -2,8 +2,8 @@
 
 use super::build::{World, record, span, traceparent};
 use super::{T, poisoned};
-use crate::diagnose;
-use crate::model::{SourceKind, SpanKind, TraceId, Verdict};
+use hopscope::diagnose;
+use hopscope::model::{SourceKind, SpanKind, TraceId, Verdict};
 use proptest::prelude::*;
 
 fn anchors() -> impl Strategy<Value = String> {
@@ -43,7 +43,7 @@ proptest! {
     #[test]
     fn a_missing_source_adds_nothing(anchor in anchors(), number in 0usize..3) {
         let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[SourceKind::ALL[number]], 0));
-        let count = |world: &crate::model::Case| {
+        let count = |world: &hopscope::model::Case| {
             let deliveries: usize = world.journey.messages.iter().map(|message| message.deliveries.len()).sum();
             (world.journey.operations.len(), deliveries)
         };
