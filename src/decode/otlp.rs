@@ -54,8 +54,8 @@ struct About<'a> {
 struct Span<'a> {
     #[serde(borrow)]
     trace_id: Cow<'a, str>,
-    #[serde(borrow)]
-    span_id: Cow<'a, str>,
+    #[serde(borrow, rename = "spanId")]
+    id: Cow<'a, str>,
     #[serde(borrow, default)]
     parent_span_id: Raw<'a>,
     #[serde(borrow, default)]
@@ -89,19 +89,21 @@ struct Pair<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct AnyValue<'a> {
-    #[serde(borrow)]
-    string_value: Option<Raw<'a>>,
-    #[serde(borrow)]
-    int_value: Option<Raw<'a>>,
-    #[serde(borrow)]
-    double_value: Option<Raw<'a>>,
-    #[serde(borrow)]
-    bytes_value: Option<Raw<'a>>,
-    bool_value: Option<bool>,
-    array_value: Option<Json>,
-    kvlist_value: Option<Json>,
+    #[serde(borrow, rename = "stringValue")]
+    string: Option<Raw<'a>>,
+    #[serde(borrow, rename = "intValue")]
+    int: Option<Raw<'a>>,
+    #[serde(borrow, rename = "doubleValue")]
+    double: Option<Raw<'a>>,
+    #[serde(borrow, rename = "bytesValue")]
+    bytes: Option<Raw<'a>>,
+    #[serde(rename = "boolValue")]
+    truth: Option<bool>,
+    #[serde(rename = "arrayValue")]
+    array: Option<Json>,
+    #[serde(rename = "kvlistValue")]
+    map: Option<Json>,
 }
 
 #[derive(Deserialize)]
@@ -234,7 +236,7 @@ impl Body {
 
     fn span(&mut self, span: &Span<'_>) -> Result<(), &'static str> {
         let trace = trace_id(&span.trace_id).ok_or("its trace id is none")?;
-        let id = span_id(&span.span_id).ok_or("its span id is none")?;
+        let id = span_id(&span.id).ok_or("its span id is none")?;
         let start = span.start_time_unix_nano.integer().ok_or("its start is no number")?;
         let end = span.end_time_unix_nano.integer().unwrap_or(start);
         let store = &mut self.store;
@@ -292,9 +294,9 @@ impl Body {
 fn warnings(pair: &Pair<'_>, store: &mut SpanStore) {
     let Some(value) = &pair.value else { return };
     let mut all: Vec<String> = Vec::new();
-    if let Some(array) = value.array_value.as_ref().and_then(|array| array.get("values")).and_then(Json::as_array) {
+    if let Some(array) = value.array.as_ref().and_then(|array| array.get("values")).and_then(Json::as_array) {
         all.extend(array.iter().filter_map(|each| each.get("stringValue")?.as_str().map(str::to_owned)));
-    } else if let Some(text) = &value.string_value {
+    } else if let Some(text) = &value.string {
         all.push(text.text().to_owned());
     }
     all.sort();
@@ -307,22 +309,22 @@ fn warnings(pair: &Pair<'_>, store: &mut SpanStore) {
 fn with_value(pair: &Pair<'_>, mut write: impl FnMut(&str, Value<'_>)) {
     let Some(value) = &pair.value else { return write(&pair.key, Value::Empty) };
     let key = &*pair.key;
-    if let Some(text) = value.string_value.as_ref().or(value.bytes_value.as_ref()) {
+    if let Some(text) = value.string.as_ref().or(value.bytes.as_ref()) {
         write(key, Value::Text(text.text()));
-    } else if let Some(number) = &value.int_value {
+    } else if let Some(number) = &value.int {
         write(key, number.integer().map_or(Value::Empty, Value::Int));
-    } else if let Some(number) = &value.double_value {
+    } else if let Some(number) = &value.double {
         match number {
             Raw::Float(number) => write(key, Value::Float(*number)),
             Raw::Int(number) => write(key, Value::Float(*number as f64)),
             // NaN and the infinities are texts in this encoding.
             other => write(key, other.text().parse().map_or(Value::Empty, Value::Float)),
         }
-    } else if let Some(truth) = value.bool_value {
+    } else if let Some(truth) = value.truth {
         write(key, Value::Bool(truth));
-    } else if let Some(array) = &value.array_value {
+    } else if let Some(array) = &value.array {
         write(key, Value::Text(&items(array).to_string()));
-    } else if let Some(map) = &value.kvlist_value {
+    } else if let Some(map) = &value.map {
         write(key, Value::Text(&members(map).to_string()));
     } else {
         write(key, Value::Empty);
