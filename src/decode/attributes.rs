@@ -150,7 +150,7 @@ const WRAPPERS: &[&str] = &[
 ];
 
 /// Returns the messaging fields of a span.
-pub fn messaging<'a>(span: SpanView<'a>) -> Messaging<'a> {
+pub fn messaging(span: SpanView<'_>) -> Messaging<'_> {
     Messaging {
         system: text(span, SYSTEM),
         destination: text(span, DESTINATION),
@@ -167,7 +167,7 @@ pub fn messaging<'a>(span: SpanView<'a>) -> Messaging<'a> {
 }
 
 /// Returns the HTTP fields of a span.
-pub fn http<'a>(span: SpanView<'a>) -> Http<'a> {
+pub fn http(span: SpanView<'_>) -> Http<'_> {
     Http {
         method: text(span, &["http.request.method", "http.method"]),
         status: integer(span, &["http.response.status_code", "http.status_code"]),
@@ -179,7 +179,7 @@ pub fn http<'a>(span: SpanView<'a>) -> Http<'a> {
 }
 
 /// Returns the RPC fields of a span.
-pub fn rpc<'a>(span: SpanView<'a>) -> Rpc<'a> {
+pub fn rpc(span: SpanView<'_>) -> Rpc<'_> {
     Rpc {
         system: text(span, &["rpc.system.name", "rpc.system"]),
         service: text(span, &["rpc.service"]),
@@ -189,7 +189,7 @@ pub fn rpc<'a>(span: SpanView<'a>) -> Rpc<'a> {
 }
 
 /// Returns the database fields of a span.
-pub fn db<'a>(span: SpanView<'a>) -> Db<'a> {
+pub fn db(span: SpanView<'_>) -> Db<'_> {
     Db {
         system: text(span, &["db.system.name", "db.system"]),
         namespace: text(span, &["db.namespace", "db.name"]),
@@ -200,18 +200,18 @@ pub fn db<'a>(span: SpanView<'a>) -> Db<'a> {
 }
 
 /// Returns whom a span talked to: the logical name when there is one, else the address.
-pub fn peer<'a>(span: SpanView<'a>) -> Option<Text<'a>> {
+pub fn peer(span: SpanView<'_>) -> Option<Text<'_>> {
     text(span, PEER)
 }
 
 /// Returns the name of the instrumentation that made the span.
-pub fn scope<'a>(span: SpanView<'a>) -> Option<Text<'a>> {
+pub fn scope(span: SpanView<'_>) -> Option<Text<'_>> {
     text(span, &["otel.scope.name", "otel.library.name"])
 }
 
 /// Returns what a span says about its failure: its last exception event, else `error.type`, else the status text. An
 /// exception that was handled stands on spans that did not fail, too: look at the status first.
-pub fn error<'a>(span: SpanView<'a>) -> Option<ErrorText<'a>> {
+pub fn error(span: SpanView<'_>) -> Option<ErrorText<'_>> {
     let described = || text(span, &["otel.status_description", "error.message"]).unwrap_or_default();
     if let Some(event) = span.events().filter(|event| event.name == "exception").last() {
         let class = of_event(event, "exception.type").unwrap_or_default();

@@ -8,3 +8,6 @@
 //! Each family of headers is one file in `headers` and one line in its list.
 
 pub mod attributes;
+pub mod jaeger;
+pub mod otlp;
+pub mod stream;

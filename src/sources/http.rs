@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::ExposeSecret;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -178,7 +179,7 @@ impl Http {
         for (name, value) in headers {
             if let (Ok(key), Ok(content)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
                 all.insert(key, content);
-                line.push_str(&format!(" -H {}", quote(&format!("{name}: {value}"))));
+                write!(line, " -H {}", quote(&format!("{name}: {value}"))).expect("a string takes any text");
             }
         }
         for (name, value) in &self.endpoint.headers {
@@ -187,11 +188,11 @@ impl Http {
             {
                 content.set_sensitive(true);
                 all.insert(key, content);
-                line.push_str(&format!(" -H {}", quote(&format!("{name}: ***"))));
+                write!(line, " -H {}", quote(&format!("{name}: ***"))).expect("a string takes any text");
             }
         }
         for (name, value) in form {
-            line.push_str(&format!(" --data-urlencode {}", quote(&format!("{name}={value}"))));
+            write!(line, " --data-urlencode {}", quote(&format!("{name}={value}"))).expect("a string takes any text");
         }
         let asked = SafeText::from(format!("{method} {shown}"));
         Plan { method, url, headers: all, form, line: line.into(), asked }

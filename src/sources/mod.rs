@@ -9,6 +9,7 @@
 //! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in [`open`]; copy `jaeger`.
 
 pub mod http;
+pub mod jaeger;
 pub mod lease;
 
 use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};

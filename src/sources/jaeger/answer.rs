@@ -1,0 +1,124 @@
+//! The body of an answer on its way into a decoder, and the choice among the traces that came.
+
+use crate::decode::{jaeger, otlp};
+use crate::model::spans::{Place, SpanHead, SpanView};
+use crate::model::{Note, SpanStore, TraceId};
+use crate::sources::http::{BodySink, looks_like_html};
+use hashbrown::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+/// Which of the two ways of asking and answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `/api/...`: all of 1.x, and 2.x before 2.21.
+    Internal,
+    /// `/api/v3/...` with a search that honours attributes: from 2.19.
+    V3,
+}
+
+enum Decoder {
+    Internal(jaeger::Decoder),
+    V3(otlp::Decoder),
+}
+
+/// Feeds a decoder; stops at a web page.
+pub(super) struct Feed {
+    decoder: Decoder,
+    begun: bool,
+    page: bool,
+}
+
+impl Feed {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let decoder = match dialect {
+            Dialect::Internal => Decoder::Internal(jaeger::Decoder::default()),
+            Dialect::V3 => Decoder::V3(otlp::Decoder::default()),
+        };
+        Self { decoder, begun: false, page: false }
+    }
+
+    /// Says whether the body was a web page.
+    pub(super) fn is_page(&self) -> bool {
+        self.page
+    }
+
+    pub(super) fn finish(self) -> (SpanStore, Vec<Note>) {
+        match self.decoder {
+            Decoder::Internal(decoder) => decoder.finish(),
+            Decoder::V3(decoder) => decoder.finish(),
+        }
+    }
+}
+
+impl BodySink for Feed {
+    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        if !self.begun && !bytes.trim_ascii().is_empty() {
+            self.begun = true;
+            self.page = looks_like_html(bytes);
+        }
+        if self.page {
+            return ControlFlow::Break(());
+        }
+        match &mut self.decoder {
+            Decoder::Internal(decoder) => decoder.push(bytes),
+            Decoder::V3(decoder) => decoder.push(bytes),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Returns the traces that hold a span for which `test` is true.
+pub(super) fn traces_with(store: &SpanStore, test: impl Fn(SpanView<'_>) -> bool) -> HashSet<TraceId> {
+    store.iter().filter(|span| test(*span)).map(SpanView::trace).collect()
+}
+
+/// Says whether a span, its resource or one of its events carries the attribute.
+pub(super) fn carries(span: SpanView<'_>, key: &str, value: &str) -> bool {
+    let same = |pair: (&str, crate::model::Value<'_>)| pair.0 == key && pair.1.text() == value;
+    span.attributes().any(same) || span.resource().any(same) || span.events().any(|event| event.attributes().any(same))
+}
+
+/// Returns a store of the chosen traces only.
+pub(super) fn keep(store: SpanStore, chosen: &HashSet<TraceId>) -> SpanStore {
+    if store.traces().all(|trace| chosen.contains(&trace)) {
+        return store;
+    }
+    let mut kept = SpanStore::default();
+    let mut processes: HashMap<u32, u32> = HashMap::new();
+    for span in store.iter().filter(|span| chosen.contains(&span.trace())) {
+        let process = *processes.entry(span.process_number()).or_insert_with(|| {
+            let number = kept.process();
+            kept.process_service(number, span.service());
+            for (key, value) in span.resource() {
+                kept.process_attribute(number, key, value);
+            }
+            number
+        });
+        for (key, value) in span.attributes() {
+            kept.push_attribute(Place::Span, key, value);
+        }
+        for event in span.events() {
+            for (key, value) in event.attributes() {
+                kept.push_attribute(Place::Event, key, value);
+            }
+            kept.push_event(event.at, event.name);
+        }
+        for (trace, linked) in span.links() {
+            kept.push_link(trace, linked);
+        }
+        let name = kept.symbols.add(span.name());
+        kept.finish(SpanHead {
+            trace: span.trace(),
+            id: span.id(),
+            parent: span.parent().unwrap_or_default(),
+            start: span.start(),
+            duration: span.duration().0.unsigned_abs(),
+            name,
+            process,
+            kind: span.kind(),
+            status: span.status(),
+            flags: 0,
+        });
+    }
+    kept
+}
