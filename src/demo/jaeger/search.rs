@@ -1,0 +1,151 @@
+//! Finding traces in the world as Jaeger's memory storage does.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::Release;
+use crate::world::World;
+use crate::world::project::spans::View;
+use crate::world::project::{Kind, Span, Value};
+use crate::world::truth::{SpanId, TraceId};
+
+/// Most traces that the storage holds, and so the greatest depth of a search.
+pub const MAX_TRACES: usize = 10_000;
+
+/// A search. Times and durations are nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Service of the matching span.
+    pub service: Option<String>,
+    /// Its name.
+    pub operation: Option<String>,
+    /// Attributes that it must carry, all on one span.
+    pub tags: Vec<(String, String)>,
+    /// Earliest start.
+    pub start_ns: u64,
+    /// Latest start.
+    pub end_ns: u64,
+    /// Least duration.
+    pub least_ns: Option<u64>,
+    /// Greatest duration.
+    pub most_ns: Option<u64>,
+    /// Most traces.
+    pub limit: usize,
+}
+
+/// Traces with a matching span, each with all its spans, newest first.
+pub fn find(world: &World, wanted: &Wanted, release: Release) -> Vec<Vec<Span>> {
+    let mut found = Vec::new();
+    for journey in world.journeys().rev() {
+        if found.len() >= wanted.limit {
+            break;
+        }
+        if !journey.touches(wanted.start_ns, wanted.end_ns.saturating_add(1)) {
+            continue;
+        }
+        let view = View { scenario: world.scenario(), queue: world.queue(), journey };
+        let mut traces: BTreeMap<TraceId, Vec<Span>> = BTreeMap::new();
+        for span in view.spans(world.now_ns()) {
+            traces.entry(span.trace_id).or_default().push(span);
+        }
+        let matching = traces.into_values().filter(|spans| spans.iter().any(|span| matches(span, wanted, release)));
+        found.extend(matching);
+    }
+    found.truncate(wanted.limit);
+    found
+}
+
+/// The spans of one trace, empty when there is none.
+pub fn trace(world: &World, trace_id: TraceId) -> Vec<Span> {
+    let Some(journey) = world.journey_of_trace(trace_id) else { return Vec::new() };
+    let view = View { scenario: world.scenario(), queue: world.queue(), journey };
+    let mut spans = view.spans(world.now_ns());
+    spans.retain(|span| span.trace_id == trace_id);
+    spans
+}
+
+/// Trace id of 1 to 32 hex digits.
+pub fn parse_id(text: &str) -> Option<TraceId> {
+    let hex = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex.then(|| u128::from_str_radix(text, 16).ok().map(TraceId)).flatten()
+}
+
+/// Services that have spans, in the order in which the newest traces name them.
+pub fn services(world: &World) -> Vec<SmolStr> {
+    let mut services: Vec<SmolStr> = Vec::new();
+    for_recent(world, |span| {
+        if !services.contains(&span.service) {
+            services.push(span.service.clone());
+        }
+    });
+    services
+}
+
+/// Names and kinds of the spans of one service, in no order that may be relied on.
+pub fn operations(world: &World, service: &str) -> Vec<(SmolStr, Kind)> {
+    let mut operations: Vec<(SmolStr, Kind)> = Vec::new();
+    for_recent(world, |span| {
+        if span.service == service && !operations.iter().any(|known| *known == (span.name.clone(), span.kind)) {
+            operations.push((span.name.clone(), span.kind));
+        }
+    });
+    operations
+}
+
+fn for_recent(world: &World, mut each: impl FnMut(&Span)) {
+    const JOURNEYS: usize = 600;
+    for journey in world.journeys().rev().take(JOURNEYS) {
+        let view = View { scenario: world.scenario(), queue: world.queue(), journey };
+        view.spans(world.now_ns()).iter().for_each(&mut each);
+    }
+}
+
+fn matches(span: &Span, wanted: &Wanted, release: Release) -> bool {
+    let duration_ns = span.end_ns - span.start_ns;
+    wanted.service.as_ref().is_none_or(|service| span.service == *service)
+        && wanted.operation.as_ref().is_none_or(|operation| span.name == *operation)
+        && (wanted.start_ns..=wanted.end_ns).contains(&span.start_ns)
+        && wanted.least_ns.is_none_or(|least_ns| duration_ns >= least_ns)
+        && wanted.most_ns.is_none_or(|most_ns| duration_ns <= most_ns)
+        && wanted.tags.iter().all(|(name, value)| carries(span, name, value, release))
+}
+
+fn carries(span: &Span, name: &str, value: &str, release: Release) -> bool {
+    let has = |attributes: &[(SmolStr, Value)]| {
+        attributes.iter().any(|(other, held)| other == name && held.text() == value)
+    };
+    // Only newer servers answer for what is no attribute in OTLP.
+    let pseudo = release >= Release::V2_21
+        && match name {
+            "error" => value == if span.error { "true" } else { "false" },
+            "span.kind" => value == span.kind.name(),
+            "scope.name" => value == span.scope.0,
+            "scope.version" => value == span.scope.1,
+            _ => false,
+        };
+    pseudo
+        || has(&span.attributes)
+        || has(&resource(&span.service))
+        || span.events.iter().any(|event| has(&event.attributes))
+}
+
+/// Attributes of the process that made a service's spans, without the service's name.
+pub fn resource(service: &str) -> Vec<(SmolStr, Value)> {
+    let text = |name: &'static str, value: String| (SmolStr::new_static(name), Value::from(value));
+    vec![
+        text("deployment.environment.name", "demo".to_owned()),
+        text("host.name", format!("{service}-7c9d")),
+        text("service.instance.id", format!("{service}-7c9d-x2x4p")),
+    ]
+}
+
+/// Warning about a span whose parent is not in the trace, as the adjusters of that release word it.
+pub fn orphan_warning(span: &Span, spans: &[Span], release: Release) -> Option<String> {
+    let parent: SpanId = span.parent.filter(|parent| !spans.iter().any(|other| other.span_id == *parent))?;
+    Some(if release == Release::V2_13 {
+        format!("invalid parent span IDs={parent}; skipping clock skew adjustment")
+    } else {
+        format!("parent span ID={parent} is not in the trace; skipping clock skew adjustment")
+    })
+}
