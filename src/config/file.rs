@@ -26,7 +26,11 @@ pub fn read(path: &str, text: &str) -> (Entries, Vec<Mistake>) {
     let mut walk = Walk { path, text, entries: Entries::new(), mistakes: Vec::new() };
     for error in errors {
         let place = walk.place(error.span().map_or(0, |span| span.start));
-        walk.mistake(place, &format!("not TOML: {}", error.message()), "see `sample.toml` in the repository for the form");
+        walk.mistake(
+            place,
+            &format!("not TOML: {}", error.message()),
+            "see `sample.toml` in the repository for the form",
+        );
     }
     walk.table("", table.get_ref());
     (walk.entries, walk.mistakes)

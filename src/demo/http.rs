@@ -94,9 +94,10 @@ async fn answer(request: Request<Incoming>, respond: Respond) -> Result<Response
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let answer = match Limited::new(body, MOST_BODY).collect().await {
         Ok(body) => {
-            let form = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| {
-                kind.as_bytes().starts_with(b"application/x-www-form-urlencoded")
-            });
+            let form = parts
+                .headers
+                .get(CONTENT_TYPE)
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
             if form {
                 parameters.extend(url::form_urlencoded::parse(&body.to_bytes()).into_owned());
             }

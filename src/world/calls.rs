@@ -6,7 +6,9 @@ use super::headers;
 use super::journey::{Journey, Level, LogLine};
 use super::queue::Header;
 use super::rng::Rng;
-use super::scenario::{CallStep, EffectKind, Fault, HttpClient, KeyKind, Operation, PublishStep, Scenario, Stack, Step, Which};
+use super::scenario::{
+    CallStep, EffectKind, Fault, HttpClient, KeyKind, Operation, PublishStep, Scenario, Stack, Step, Which,
+};
 use super::truth::{Attempt, Coordinate, Effect, Execution, Operation as Wanted, Outcome, SpanId, TraceId};
 
 /// Nanoseconds in a millisecond.
@@ -187,7 +189,13 @@ impl Calls<'_> {
     }
 
     /// One run of an operation in the service that answers it.
-    fn execute(&mut self, operation: &Operation, trace_id: TraceId, parent: Option<SpanId>, start_ns: u64) -> Execution {
+    fn execute(
+        &mut self,
+        operation: &Operation,
+        trace_id: TraceId,
+        parent: Option<SpanId>,
+        start_ns: u64,
+    ) -> Execution {
         let span = SpanId(self.rng.span_id());
         let scope = Scope { service: operation.service.clone(), trace_id, span };
         let work_ns = self.rng.between(operation.work_ms[0] * 1_000, operation.work_ms[1] * 1_000) * 1_000;
@@ -343,7 +351,14 @@ impl Calls<'_> {
     }
 
     /// Adds a log line that names the order.
-    pub fn log(&mut self, scope: &Scope, at_ns: u64, level: Level, message: SmolStr, fields: &[(&'static str, SmolStr)]) {
+    pub fn log(
+        &mut self,
+        scope: &Scope,
+        at_ns: u64,
+        level: Level,
+        message: SmolStr,
+        fields: &[(&'static str, SmolStr)],
+    ) {
         let order = [(SmolStr::new_static("order_id"), self.journey.order_id.clone())];
         let rest = fields.iter().map(|(name, value)| (SmolStr::new_static(name), value.clone()));
         self.journey.log(LogLine {

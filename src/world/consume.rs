@@ -62,9 +62,10 @@ impl World {
             None => Next::Advance(now_ns + MS),
             Some(journey) => {
                 let copy = journey.copy(&at).cloned();
-                let original = journey.records.iter().find(|other| {
-                    other.hop == 0 && copy.as_ref().is_some_and(|copy| copy.event == other.event)
-                });
+                let original = journey
+                    .records
+                    .iter()
+                    .find(|other| other.hop == 0 && copy.as_ref().is_some_and(|copy| copy.event == other.event));
                 let turn = Turn {
                     scenario: &scenario,
                     plan: &scenario.groups[role.plan()],

@@ -193,7 +193,8 @@ impl World {
             .is_some_and(|hostile| is_first_after(&journey, began_ns + hostile.first_after_s * S));
         journey.sampled |= journey.hostile || scenario.strikes_first(&journey, began_ns);
         let mut publishes = Vec::new();
-        Calls { scenario: &scenario, began_ns, journey: &mut journey, rng: &mut rng, publishes: &mut publishes }.enter();
+        Calls { scenario: &scenario, began_ns, journey: &mut journey, rng: &mut rng, publishes: &mut publishes }
+            .enter();
         self.orders.insert(journey.order_id.clone(), number);
         self.traces.insert(journey.trace_id, number);
         self.journeys.insert(number, journey);
@@ -211,10 +212,8 @@ impl World {
     /// Plans the append of each record at the end of its producer's batching time.
     pub(super) fn plan_appends(&mut self, publishes: Vec<Publish>) {
         for publish in publishes {
-            let linger_ns = self
-                .queue
-                .topic_number(&publish.topic)
-                .map_or(MS, |topic| self.queue.topics[topic].linger_ns.max(MS));
+            let linger_ns =
+                self.queue.topic_number(&publish.topic).map_or(MS, |topic| self.queue.topics[topic].linger_ns.max(MS));
             let at_ns = publish.at_ns.div_ceil(linger_ns) * linger_ns + 2 * MS;
             self.plan(at_ns, What::Append(Box::new(publish)));
         }

@@ -24,20 +24,24 @@ impl World {
         let now_ns = self.now_ns();
         let mut examples = Vec::new();
         let mut add = |label, id: SmolStr, shows| examples.push(Example { label, id, shows });
-        let twice = self.journeys().find(|journey| {
-            journey.effects.iter().filter(|effect| effect.at_ns <= now_ns).count() > 1
-        });
+        let twice =
+            self.journeys().find(|journey| journey.effects.iter().filter(|effect| effect.at_ns <= now_ns).count() > 1);
         if let Some(journey) = twice {
             let shows = "the first charge succeeded after its caller gave up; the retry charged again";
             add("charged twice", journey.order_id.clone(), shows);
             add("its trace", format_smolstr!("{}", journey.trace_id), "the same story, found by the trace id");
         }
         let state = |wanted: fn(&State) -> bool| move |journey: &&Journey| wanted(&journey.state(now_ns));
-        let newest = |wanted: fn(&State) -> bool| self.journeys().rev().filter(|journey| journey.sampled).find(state(wanted));
+        let newest =
+            |wanted: fn(&State) -> bool| self.journeys().rev().filter(|journey| journey.sampled).find(state(wanted));
         if let Some(State::Blocked { at, .. }) =
             newest(|state| matches!(state, State::Blocked { .. })).map(|journey| journey.state(now_ns))
         {
-            add("poison record", format_smolstr!("{at}"), "delivered again every few seconds; its partition stands still");
+            add(
+                "poison record",
+                format_smolstr!("{at}"),
+                "delivered again every few seconds; its partition stands still",
+            );
         }
         let retried = self.journeys().rev().filter(|journey| journey.sampled).find(|journey| {
             let failed = matches!(journey.state(now_ns), State::Failed { .. });
@@ -52,9 +56,8 @@ impl World {
         if let Some(journey) = newest(|state| matches!(state, State::Waiting { until_ns, .. } if *until_ns > 0)) {
             add("waiting", journey.order_id.clone(), "waits on a retry topic and is due later");
         }
-        let unsampled = self.journeys().rev().find(|journey| {
-            !journey.sampled && matches!(journey.state(now_ns), State::Done)
-        });
+        let unsampled =
+            self.journeys().rev().find(|journey| !journey.sampled && matches!(journey.state(now_ns), State::Done));
         if let Some(journey) = unsampled {
             add("not sampled", journey.order_id.clone(), "no trace was kept; logs and records still tell the story");
         }

@@ -36,8 +36,7 @@ pub struct Hop<'a> {
 pub fn after_hop(hop: &Hop<'_>, traceparent: Header) -> Vec<Header> {
     let first = !hop.record.headers.iter().any(|header| header.key == "kafka_original-topic");
     let replaced = |key: &str| key.starts_with("kafka_exception-") || key == "traceparent";
-    let mut headers: Vec<Header> =
-        hop.record.headers.iter().filter(|header| !replaced(&header.key)).cloned().collect();
+    let mut headers: Vec<Header> = hop.record.headers.iter().filter(|header| !replaced(&header.key)).cloned().collect();
     if first {
         headers.extend([
             Header::new("kafka_original-topic", hop.at.topic.as_bytes()),
@@ -97,7 +96,8 @@ pub fn stack_trace(exception: &str, message: &str) -> SmolStr {
         "org.springframework.kafka.listener.adapter.MessagingMessageListenerAdapter.invokeHandler",
         "org.springframework.kafka.listener.adapter.RecordMessagingMessageListenerAdapter.onMessage",
     ];
-    let mut text = String::from("org.springframework.kafka.listener.ListenerExecutionFailedException: Listener failed\n");
+    let mut text =
+        String::from("org.springframework.kafka.listener.ListenerExecutionFailedException: Listener failed\n");
     let frames = |text: &mut String, frames: &[&str]| {
         for (line, frame) in frames.iter().enumerate() {
             let file = frame.rsplit('.').nth(1).unwrap_or("Unknown").split('$').next().unwrap_or("Unknown");

@@ -151,7 +151,8 @@ impl Journey {
         if let Some(blocked) = self.blocked(now_ns) {
             return State::Blocked { at: blocked.at.clone(), group: blocked.group.clone() };
         }
-        let newest = self.records.iter().filter(|copy| copy.hop > 0 && copy.appended_ns <= now_ns).max_by_key(|copy| copy.hop);
+        let newest =
+            self.records.iter().filter(|copy| copy.hop > 0 && copy.appended_ns <= now_ns).max_by_key(|copy| copy.hop);
         if let Some(copy) = newest {
             match copy.due_ns {
                 Some(until_ns) if until_ns > now_ns => return State::Waiting { until_ns, at: copy.at.clone() },
@@ -170,9 +171,10 @@ impl Journey {
             }
             Some(_) | None => return State::InProgress,
         }
-        let done = self.deliveries.iter().filter(|delivery| {
-            delivery.end_ns <= now_ns && matches!(delivery.outcome, DeliveryOutcome::Done)
-        });
+        let done = self
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.end_ns <= now_ns && matches!(delivery.outcome, DeliveryOutcome::Done));
         if done.count() >= self.expected { State::Done } else { State::InProgress }
     }
 

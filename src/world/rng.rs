@@ -13,9 +13,9 @@ impl Rng {
     /// A stream for one named purpose, so that the order of simulation steps cannot change its numbers.
     pub fn for_purpose(seed: u64, purpose: &str, number: u64) -> Self {
         // FNV-1a over the name: only needs to differ between names.
-        let name = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let name = purpose
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mut rng = Self(seed ^ name ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.next_u64();
         rng

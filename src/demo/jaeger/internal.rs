@@ -73,8 +73,7 @@ pub fn search(world: &World, release: Release, asked: &Asked) -> Answer {
     if wanted.limit == 0 || wanted.limit > search::MAX_TRACES {
         return refuse(500, "search depth must be greater than 0 and less than max traces");
     }
-    let traces: Vec<Json> =
-        find(world, &wanted, release).iter().map(|spans| trace_json(spans, release, raw)).collect();
+    let traces: Vec<Json> = find(world, &wanted, release).iter().map(|spans| trace_json(spans, release, raw)).collect();
     Answer::json(&envelope(json!(traces), 0, Json::Null))
 }
 
@@ -83,7 +82,10 @@ fn several(world: &World, release: Release, ids: &[&str], raw: bool) -> Answer {
     let mut errors = Vec::new();
     for id in ids {
         let Some(trace_id) = parse_id(id) else {
-            return refuse(400, &format!("cannot parse traceID param: strconv.ParseUint: parsing {id:?}: invalid syntax"));
+            return refuse(
+                400,
+                &format!("cannot parse traceID param: strconv.ParseUint: parsing {id:?}: invalid syntax"),
+            );
         };
         let spans = search::trace(world, trace_id);
         if spans.is_empty() {
@@ -106,17 +108,20 @@ fn read_search(world: &World, asked: &Asked) -> Result<Wanted, String> {
             .map_err(|_| format!("unable to parse param '{name}': strconv.ParseInt: parsing {text:?}: invalid syntax")),
     };
     let duration = |name: &str| {
-        asked.any_of(&[name])
+        asked
+            .any_of(&[name])
             .map(|text| {
-                duration_ns(text).ok_or_else(|| format!("unable to parse param '{name}': time: invalid duration {text:?}"))
+                duration_ns(text)
+                    .ok_or_else(|| format!("unable to parse param '{name}': time: invalid duration {text:?}"))
             })
             .transpose()
     };
     let mut tags = Vec::new();
     for (name, value) in &asked.parameters {
         if name == "tag" {
-            let (key, value) =
-                value.split_once(':').ok_or_else(|| format!("malformed 'tag' parameter, expecting key:value, received: {value}"))?;
+            let (key, value) = value
+                .split_once(':')
+                .ok_or_else(|| format!("malformed 'tag' parameter, expecting key:value, received: {value}"))?;
             tags.push((key.to_owned(), value.to_owned()));
         } else if name == "tags" && !value.is_empty() {
             let object: BTreeMap<String, String> = serde_json::from_str(value)
@@ -135,9 +140,9 @@ fn read_search(world: &World, asked: &Asked) -> Result<Wanted, String> {
         most_ns: duration("maxDuration")?,
         limit: match asked.any_of(&["limit"]) {
             None => 100,
-            Some(text) => text
-                .parse()
-                .map_err(|_| format!("unable to parse param 'limit': strconv.ParseInt: parsing {text:?}: invalid syntax"))?,
+            Some(text) => text.parse().map_err(|_| {
+                format!("unable to parse param 'limit': strconv.ParseInt: parsing {text:?}: invalid syntax")
+            })?,
         },
     };
     if matches!((wanted.least_ns, wanted.most_ns), (Some(least), Some(most)) if least > most) {
@@ -190,8 +195,7 @@ fn trace_json(spans: &[Span], release: Release, raw: bool) -> Json {
     let processes: serde_json::Map<String, Json> = services
         .iter()
         .map(|service| {
-            let tags: Vec<Json> =
-                search::resource(service).iter().map(|(name, value)| tag(name, value)).collect();
+            let tags: Vec<Json> = search::resource(service).iter().map(|(name, value)| tag(name, value)).collect();
             (process(service), json!({"serviceName": service, "tags": tags}))
         })
         .collect();

@@ -112,9 +112,8 @@ fn matches(span: &Span, wanted: &Wanted, release: Release) -> bool {
 }
 
 fn carries(span: &Span, name: &str, value: &str, release: Release) -> bool {
-    let has = |attributes: &[(SmolStr, Value)]| {
-        attributes.iter().any(|(other, held)| other == name && held.text() == value)
-    };
+    let has =
+        |attributes: &[(SmolStr, Value)]| attributes.iter().any(|(other, held)| other == name && held.text() == value);
     // Only newer servers answer for what is no attribute in OTLP.
     let pseudo = release >= Release::V2_21
         && match name {

@@ -64,7 +64,10 @@ pub fn search(world: &World, release: Release, asked: &Asked) -> Answer {
 /// `/api/v3/traces/{id}`.
 pub fn trace(world: &World, release: Release, id: &str, asked: &Asked) -> Answer {
     let Some(trace_id) = parse_id(id) else {
-        return refuse(400, &format!("malformed parameter trace_id: strconv.ParseUint: parsing {id:?}: invalid syntax"));
+        return refuse(
+            400,
+            &format!("malformed parameter trace_id: strconv.ParseUint: parsing {id:?}: invalid syntax"),
+        );
     };
     let spans = search::trace(world, trace_id);
     if spans.is_empty() {
@@ -89,9 +92,9 @@ fn read_search(release: Release, asked: &Asked) -> Result<Wanted, (u16, String)>
     let instant = |names: &'static [&'static str]| {
         read(names)
             .map(|text| {
-                text.parse::<jiff::Timestamp>()
-                    .map(|at| u64::try_from(at.as_nanosecond()).unwrap_or(0))
-                    .map_err(|_| (400, format!("malformed parameter {}: parsing time {text:?}", spellings(release, names)[0])))
+                text.parse::<jiff::Timestamp>().map(|at| u64::try_from(at.as_nanosecond()).unwrap_or(0)).map_err(|_| {
+                    (400, format!("malformed parameter {}: parsing time {text:?}", spellings(release, names)[0]))
+                })
             })
             .transpose()
     };
@@ -99,7 +102,8 @@ fn read_search(release: Release, asked: &Asked) -> Result<Wanted, (u16, String)>
         read(names)
             .map(|text| {
                 let name = spellings(release, names)[0];
-                duration_ns(text).ok_or_else(|| (400, format!("malformed parameter {name}: time: invalid duration {text:?}")))
+                duration_ns(text)
+                    .ok_or_else(|| (400, format!("malformed parameter {name}: time: invalid duration {text:?}")))
             })
             .transpose()
     };
@@ -115,7 +119,8 @@ fn read_search(release: Release, asked: &Asked) -> Result<Wanted, (u16, String)>
     };
     if start_ns > end_ns {
         let status = if release == Release::V2_13 { 404 } else { 400 };
-        let message = if status == 404 { "No traces found" } else { "query.startTimeMin must be before query.startTimeMax" };
+        let message =
+            if status == 404 { "No traces found" } else { "query.startTimeMin must be before query.startTimeMax" };
         return Err((status, message.to_owned()));
     }
     let depth_names: &'static [&'static str] = if release >= Release::V2_21 {
@@ -192,9 +197,9 @@ fn span_json(span: &Span, warning: Option<String>) -> Json {
     set("startTimeUnixNano", json!(span.start_ns.to_string()));
     set("endTimeUnixNano", json!(span.end_ns.to_string()));
     let mut attributes: Vec<Json> = span.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
-    attributes.extend(warning.map(|warning| {
-        json!({"key": "@jaeger@warnings", "value": {"arrayValue": {"values": [{"stringValue": warning}]}}})
-    }));
+    attributes.extend(warning.map(
+        |warning| json!({"key": "@jaeger@warnings", "value": {"arrayValue": {"values": [{"stringValue": warning}]}}}),
+    ));
     if !attributes.is_empty() {
         set("attributes", json!(attributes));
     }

@@ -90,15 +90,15 @@ async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<B
     RequestHeader::decode(&mut frame, api.request_header_version(version)).ok()?;
     let mut out = header(correlation, api.response_header_version(version))?;
     match api {
-        ApiKey::Metadata => {
-            topics::metadata(cluster, &MetadataRequest::decode(&mut frame, version).ok()?, version).encode(&mut out, version)
-        }
+        ApiKey::Metadata => topics::metadata(cluster, &MetadataRequest::decode(&mut frame, version).ok()?, version)
+            .encode(&mut out, version),
         ApiKey::DescribeCluster => {
             DescribeClusterRequest::decode(&mut frame, version).ok()?;
             topics::describe_cluster(cluster).encode(&mut out, version)
         }
         ApiKey::DescribeConfigs => {
-            topics::describe_configs(cluster, &DescribeConfigsRequest::decode(&mut frame, version).ok()?).encode(&mut out, version)
+            topics::describe_configs(cluster, &DescribeConfigsRequest::decode(&mut frame, version).ok()?)
+                .encode(&mut out, version)
         }
         ApiKey::ListOffsets => {
             let asked = ListOffsetsRequest::decode(&mut frame, version).ok()?;
@@ -113,7 +113,8 @@ async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<B
             offsets::find_coordinator(cluster, &asked, version).encode(&mut out, version)
         }
         ApiKey::ListGroups => {
-            groups::list(cluster, broker, &ListGroupsRequest::decode(&mut frame, version).ok()?, version).encode(&mut out, version)
+            groups::list(cluster, broker, &ListGroupsRequest::decode(&mut frame, version).ok()?, version)
+                .encode(&mut out, version)
         }
         ApiKey::DescribeGroups => {
             let asked = DescribeGroupsRequest::decode(&mut frame, version).ok()?;
@@ -124,7 +125,8 @@ async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<B
             groups::describe_consumer(cluster, broker, &asked).encode(&mut out, version)
         }
         ApiKey::ShareGroupDescribe => {
-            groups::describe_share(&ShareGroupDescribeRequest::decode(&mut frame, version).ok()?).encode(&mut out, version)
+            groups::describe_share(&ShareGroupDescribeRequest::decode(&mut frame, version).ok()?)
+                .encode(&mut out, version)
         }
         ApiKey::Fetch => {
             let asked = FetchRequest::decode(&mut frame, version).ok()?;

@@ -41,7 +41,9 @@ pub fn fetch(cluster: &Cluster, broker: usize, asked: &FetchRequest, version: i1
                             Some(_) if cluster.leader(number, wanted.partition) != broker => {
                                 refused(wanted, code::NOT_LEADER)
                             }
-                            Some(log) => read(&queue.topics[number], log, wanted, asked.isolation_level, left, sent == 0),
+                            Some(log) => {
+                                read(&queue.topics[number], log, wanted, asked.isolation_level, left, sent == 0)
+                            }
                         }
                     }
                 };

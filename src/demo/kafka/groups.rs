@@ -66,7 +66,8 @@ pub fn describe_classic(
     let groups = cluster.stage.look(|world| {
         let queue = world.queue();
         let describe = |id: &GroupId| {
-            let answer = classic::DescribedGroup::default().with_group_id(id.clone()).with_authorized_operations(NO_OPERATIONS);
+            let answer =
+                classic::DescribedGroup::default().with_group_id(id.clone()).with_authorized_operations(NO_OPERATIONS);
             if cluster.coordinator(&id.0) != broker {
                 return answer.with_error_code(code::NOT_COORDINATOR);
             }
@@ -94,7 +95,10 @@ fn find<'a>(queue: &'a Queue, id: &str, protocol: Protocol) -> Option<&'a Group>
 }
 
 fn owned(group: &Group, member: u32) -> Vec<i32> {
-    (0..group.cursors.len()).filter(|partition| group.owner(*partition) == member).map(|partition| partition as i32).collect()
+    (0..group.cursors.len())
+        .filter(|partition| group.owner(*partition) == member)
+        .map(|partition| partition as i32)
+        .collect()
 }
 
 fn client_id(group: &Group, member: u32) -> String {
@@ -142,7 +146,8 @@ pub fn describe_consumer(
     let groups = cluster.stage.look(|world| {
         let queue = world.queue();
         let describe = |id: &GroupId| {
-            let answer = consumer::DescribedGroup::default().with_group_id(id.clone()).with_authorized_operations(NO_OPERATIONS);
+            let answer =
+                consumer::DescribedGroup::default().with_group_id(id.clone()).with_authorized_operations(NO_OPERATIONS);
             if cluster.coordinator(&id.0) != broker {
                 return answer.with_error_code(code::NOT_COORDINATOR);
             }

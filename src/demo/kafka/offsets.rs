@@ -131,7 +131,8 @@ fn positions(world: &World, group: &str, named: Option<Vec<(String, Vec<i32>)>>)
         (Some(named), _) => named
             .into_iter()
             .map(|(topic, partitions)| {
-                let offsets = partitions.into_iter().map(|partition| (partition, commit(&topic, partition).unwrap_or(-1)));
+                let offsets =
+                    partitions.into_iter().map(|partition| (partition, commit(&topic, partition).unwrap_or(-1)));
                 let offsets = offsets.collect();
                 (topic, offsets)
             })

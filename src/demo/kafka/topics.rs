@@ -63,9 +63,8 @@ pub fn metadata(cluster: &Cluster, asked: &MetadataRequest, version: i16) -> Met
 fn describe_topic(cluster: &Cluster, number: usize, topic: &Topic) -> MetadataResponseTopic {
     let partitions = (0..topic.partitions.len() as i32).map(|partition| {
         let leader = cluster.leader(number, partition);
-        let replicas: Vec<_> = (0..cluster.ports.len())
-            .map(|step| cluster.node_id((leader + step) % cluster.ports.len()))
-            .collect();
+        let replicas: Vec<_> =
+            (0..cluster.ports.len()).map(|step| cluster.node_id((leader + step) % cluster.ports.len())).collect();
         MetadataResponsePartition::default()
             .with_partition_index(partition)
             .with_leader_id(cluster.node_id(leader))
@@ -127,7 +126,10 @@ pub fn describe_configs(cluster: &Cluster, asked: &DescribeConfigsRequest) -> De
             None => answer.with_error_code(code::INVALID_REQUEST),
             Some(configs) => {
                 let wanted = |key: &str| {
-                    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|wanted| wanted.as_str() == key))
+                    resource
+                        .configuration_keys
+                        .as_ref()
+                        .is_none_or(|keys| keys.iter().any(|wanted| wanted.as_str() == key))
                 };
                 let entries = configs.into_iter().filter(|(key, _, _)| wanted(key)).map(|(key, value, source)| {
                     DescribeConfigsResourceResult::default()

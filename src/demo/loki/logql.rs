@@ -207,7 +207,8 @@ impl<'a> Reader<'a> {
         let expression = || {
             // Label expressions are anchored on both sides, line expressions on none.
             let pattern = if whole { format!("^(?:{text})$") } else { text.to_owned() };
-            Regex::new(&pattern).map_err(|error| format!("parse error at line 1, col {}: error parsing regexp: {error}", self.at))
+            Regex::new(&pattern)
+                .map_err(|error| format!("parse error at line 1, col {}: error parsing regexp: {error}", self.at))
         };
         Ok(match sign {
             Sign::Is => Test::Is(text.to_owned()),

@@ -32,7 +32,8 @@ pub fn range(world: &World, release: Release, asked: &Asked) -> Result<Answer, S
     }
     entries.truncate(limit);
     let flags = asked.headers.get_all("x-loki-response-encoding-flags").iter();
-    let categorised = flags.flat_map(|flags| flags.to_str().unwrap_or("").split(',')).any(|flag| flag.trim() == "categorize-labels");
+    let categorised =
+        flags.flat_map(|flags| flags.to_str().unwrap_or("").split(',')).any(|flag| flag.trim() == "categorize-labels");
     let shape = if categorised && release == Release::V3 { Shape::Categorised } else { Shape::Melted };
     Ok(Answer::json(&answer::streams(entries, shape, lines)))
 }
@@ -47,15 +48,18 @@ pub fn instant(world: &World, release: Release, asked: &Asked) -> Result<Answer,
     }
     logql::parse(text, release)?;
     if release == Release::V3 {
-        return Err("log queries are not supported as an instant query type, please change your query to a range query type"
-            .to_owned());
+        return Err(
+            "log queries are not supported as an instant query type, please change your query to a range query type"
+                .to_owned(),
+        );
     }
     range(world, release, asked)
 }
 
 /// `labels`.
 pub fn labels(world: &World, release: Release) -> Result<Answer, String> {
-    let mut names: Vec<String> = streams(world, release).into_iter().flat_map(std::collections::BTreeMap::into_keys).collect();
+    let mut names: Vec<String> =
+        streams(world, release).into_iter().flat_map(std::collections::BTreeMap::into_keys).collect();
     names.sort();
     names.dedup();
     Ok(Answer::json(&answer::list(&names)))
@@ -63,7 +67,8 @@ pub fn labels(world: &World, release: Release) -> Result<Answer, String> {
 
 /// `label/{name}/values`.
 pub fn label_values(world: &World, release: Release, name: &str) -> Result<Answer, String> {
-    let mut values: Vec<String> = streams(world, release).into_iter().filter_map(|mut labels| labels.remove(name)).collect();
+    let mut values: Vec<String> =
+        streams(world, release).into_iter().filter_map(|mut labels| labels.remove(name)).collect();
     values.sort();
     values.dedup();
     Ok(Answer::json(&answer::list(&values)))
@@ -123,7 +128,8 @@ fn window(world: &World, release: Release, asked: &Asked) -> Result<(u64, u64), 
 
 /// Seconds in up to ten digits or with a dot, nanoseconds in more digits, or RFC 3339.
 fn instant_ns(text: &str) -> Result<u64, String> {
-    let failed = || format!("could not parse time: parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse");
+    let failed =
+        || format!("could not parse time: parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse");
     if text.contains('.') && !text.contains('T') {
         let seconds: f64 = text.parse().map_err(|_| failed())?;
         return Ok((seconds * 1_000.0).round() as u64 * 1_000_000);

@@ -55,13 +55,15 @@ pub fn scan(world: &World, query: &Query, release: Release, start_ns: u64, end_n
         .filter(|(_, labels)| selected(&query.selector, labels))
         .collect();
     // A service whose clock is off writes outside of its journey's true time.
-    let skew_ns = world.scenario().services.iter().map(|service| service.skew_ms.unsigned_abs()).max().unwrap_or(0) * 1_000_000;
+    let skew_ns =
+        world.scenario().services.iter().map(|service| service.skew_ms.unsigned_abs()).max().unwrap_or(0) * 1_000_000;
     let mut entries = Vec::new();
     for journey in world.journeys() {
         if !journey.touches(start_ns.saturating_sub(skew_ns), end_ns.saturating_add(skew_ns)) {
             continue;
         }
-        let wanted = |service: &str, at_ns: u64| at_ns >= start_ns && at_ns < end_ns && wanted_streams.contains_key(service);
+        let wanted =
+            |service: &str, at_ns: u64| at_ns >= start_ns && at_ns < end_ns && wanted_streams.contains_key(service);
         for line in lines(world.scenario(), journey, world.now_ns(), &wanted) {
             let stream = wanted_streams[line.service.as_str()].clone();
             entries.extend(pass(query, release, stream, line));
@@ -72,7 +74,8 @@ pub fn scan(world: &World, query: &Query, release: Release, start_ns: u64, end_n
 }
 
 fn pass(query: &Query, release: Release, stream: Labels, line: Line) -> Option<Entry> {
-    let mut entry = Entry { at_ns: line.at_ns, stream, metadata: Labels::new(), parsed: Labels::new(), text: line.text };
+    let mut entry =
+        Entry { at_ns: line.at_ns, stream, metadata: Labels::new(), parsed: Labels::new(), text: line.text };
     if release == Release::V3 {
         entry.metadata = line.metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     }
@@ -97,7 +100,10 @@ fn pass(query: &Query, release: Release, stream: Labels, line: Line) -> Option<E
 
 impl Entry {
     fn label(&self, name: &str) -> &str {
-        [&self.parsed, &self.metadata, &self.stream].iter().find_map(|labels| labels.get(name)).map_or("", String::as_str)
+        [&self.parsed, &self.metadata, &self.stream]
+            .iter()
+            .find_map(|labels| labels.get(name))
+            .map_or("", String::as_str)
     }
 
     fn add(&mut self, name: &str, value: String) {

@@ -109,7 +109,12 @@ pub fn process(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>, on_re
                 // Spring's retry topics wrap the exception; the real one is only in the stack trace.
                 let class = "org.springframework.kafka.listener.TimestampedException";
                 let text = format_smolstr!("Exception thrown at {}", instant(delivery.handled_ns));
-                Event::exception(delivery.handled_ns, class, &text, format_smolstr!("{class}: {text}\nCaused by: {stack}"))
+                Event::exception(
+                    delivery.handled_ns,
+                    class,
+                    &text,
+                    format_smolstr!("{class}: {text}\nCaused by: {stack}"),
+                )
             } else {
                 Event::exception(delivery.handled_ns, exception, message, stack)
             });
@@ -131,6 +136,5 @@ pub fn process(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>, on_re
 
 /// An instant in ISO form with milliseconds.
 fn instant(at_ns: u64) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at_ns))
-        .map_or_else(|_| at_ns.to_string(), |at| format!("{at:.3}"))
+    jiff::Timestamp::from_nanosecond(i128::from(at_ns)).map_or_else(|_| at_ns.to_string(), |at| format!("{at:.3}"))
 }

@@ -29,7 +29,8 @@ pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
                 format_smolstr!("HTTPConnectionPool(host='{server}', port=8080): Read timed out. (read timeout=1.0)");
             span.error = true;
             span.status_description = Some(format_smolstr!("ReadTimeout: {text}"));
-            let stack = format_smolstr!("Traceback (most recent call last):\nrequests.exceptions.ReadTimeout: {text}\n");
+            let stack =
+                format_smolstr!("Traceback (most recent call last):\nrequests.exceptions.ReadTimeout: {text}\n");
             let mut event = Event::exception(span.end_ns, "requests.exceptions.ReadTimeout", &text, stack);
             event.attributes.push(attribute("exception.escaped", "False"));
             span.events.push(event);

@@ -97,8 +97,7 @@ impl View<'_> {
     }
 
     fn publish(&self, copy: &Copy, spans: &mut Vec<Span>) {
-        let mut span =
-            blank(copy.trace_id, copy.publish_span, Some(copy.under), copy.service.clone(), Kind::Producer);
+        let mut span = blank(copy.trace_id, copy.publish_span, Some(copy.under), copy.service.clone(), Kind::Producer);
         (span.start_ns, span.end_ns) = (copy.published_ns, copy.appended_ns + 600_000);
         match self.service(&copy.service).stack {
             Stack::Java => java::publish(&mut span, copy),
@@ -110,8 +109,7 @@ impl View<'_> {
 
     fn delivery(&self, delivery: &Delivery, spans: &mut Vec<Span>) {
         let parent = delivery.receive_span.unwrap_or(delivery.publish_span);
-        let mut span =
-            blank(delivery.trace_id, delivery.span, Some(parent), delivery.service.clone(), Kind::Consumer);
+        let mut span = blank(delivery.trace_id, delivery.span, Some(parent), delivery.service.clone(), Kind::Consumer);
         (span.start_ns, span.end_ns) = (delivery.start_ns, delivery.end_ns);
         if let Some(root) = delivery.receive_span {
             let trace_id = self.journey.copy(&delivery.at).map_or(self.journey.trace_id, |copy| copy.trace_id);
