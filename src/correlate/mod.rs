@@ -4,3 +4,21 @@
 //! of attempts, executions, copies and deliveries, and the story rows. It must not know source products, requests,
 //! wire shapes or screens; there is no `async`, no clock and no error here. The same rows in any order give the same
 //! journey.
+//!
+//! Copy `attempts.rs` when adding a way to group rows; a new question to a source goes into `plan.rs`.
+
+mod attempts;
+mod deliveries;
+pub mod hunt;
+mod index;
+mod journey;
+mod messages;
+mod plan;
+mod reads;
+mod rows;
+mod scope;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use hunt::{Hunt, Limits, Settings, Step};

@@ -3,3 +3,52 @@
 //! Owns one file per rule, each with a code, a question and a check that answers *findings*, *clear*, *unknown* or *not
 //! applicable*. A rule asks nothing of any source and knows no scenario; it reads what the case holds, and says
 //! *unknown* with the missing source rather than *clear* when the negative could not have been seen.
+//!
+//! Copy `rules/nested_layers.rs` when adding a rule, and add one line to [`RULES`].
+
+pub mod rules;
+
+use crate::model::{Case, Reach, SafeText, SourceKind, Verdict};
+use smol_str::SmolStr;
+
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Code (`R09`), unique and kept for good.
+    pub code: &'static str,
+    /// Name (`idempotency-violation`).
+    pub name: &'static str,
+    /// What a person would ask.
+    pub question: &'static str,
+    /// The judgement.
+    pub check: fn(&Case) -> Verdict,
+}
+
+/// All rules, by code.
+pub const RULES: &[Rule] = &[
+    rules::nested_layers::RULE,
+    rules::redelivery_loop::RULE,
+    rules::repeated_effect::RULE,
+    rules::quarantine::RULE,
+    rules::retry_wait::RULE,
+    rules::incomplete::RULE,
+];
+
+/// Returns what every rule says about a case, by rule code.
+pub fn run(case: &Case) -> Vec<(SmolStr, Verdict)> {
+    RULES.iter().map(|rule| (SmolStr::new_static(rule.code), (rule.check)(case))).collect()
+}
+
+/// Returns `Clear` when every named source answered in full, else `Unknown` with the first that did not.
+pub(crate) fn clear_if_seen(case: &Case, needed: &[SourceKind]) -> Verdict {
+    for source in needed {
+        let reach = case.coverage_of(*source).map_or(Reach::NotConfigured, |coverage| coverage.reach);
+        if reach != Reach::Full {
+            return Verdict::Unknown(SafeText::new(&format!(
+                "{source}: {}; it could not have been seen",
+                reach.word()
+            )));
+        }
+    }
+    Verdict::Clear
+}

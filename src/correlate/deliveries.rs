@@ -1,0 +1,113 @@
+//! Deliveries: which consumer span handed which record to which group, and the how-manieth time.
+
+use super::index::{Index, sort_key};
+use super::reads::{self, Handling};
+use super::scope::Scope;
+use crate::model::journey::{Delivery, DeliveryResult};
+use crate::model::spans::SpanView;
+use crate::model::{Coordinate, Record, SafeText, SpanId, SpanRow, SpanStore, Tier, TraceId};
+use std::collections::{BTreeMap, HashMap};
+
+/// Finds the deliveries of the scope, by record, group and time.
+pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, scope: &Scope) -> Vec<Delivery> {
+    let mut written: HashMap<(TraceId, SpanId), Coordinate> = HashMap::new();
+    let mut groups: BTreeMap<Coordinate, SafeText> = BTreeMap::new();
+    for record in records.iter().filter(|record| scope.coordinates.contains_key(&record.coordinate)) {
+        // Copies made without an instrumented producer still name the span that wrote the original.
+        let trail = reads::trail(record);
+        let copied = trail.origin.is_some();
+        for (trace, span, _) in reads::traceparents(record) {
+            if copied {
+                written.entry((trace, span)).or_insert_with(|| record.coordinate.clone());
+            } else {
+                written.insert((trace, span), record.coordinate.clone());
+            }
+        }
+        if let (Some(origin), Some(group)) = (trail.origin, trail.group) {
+            groups.insert(origin, SafeText::new(&group));
+        }
+    }
+    let mut found = Vec::new();
+    for row in index.order.iter().filter(|row| scope.spans[**row as usize]) {
+        let span = spans.span(SpanRow(*row));
+        let Some(handling) = reads::handling(span) else { continue };
+        let is_processed = |row: &u32| reads::handling(spans.span(SpanRow(*row))) == Some(Handling::Process);
+        if handling == Handling::Receive && index.children[*row as usize].iter().any(is_processed) {
+            continue;
+        }
+        for (coordinate, tier) in coordinates(span, spans, index, &written) {
+            if scope.coordinates.contains_key(&coordinate) {
+                found.push(delivery(span, handling, coordinate, tier));
+            }
+        }
+    }
+    // A receive span alone is a killed delivery only when the record came again in the same manner; otherwise the
+    // program reads without process spans and the receive span is all there is to know.
+    found.sort_by(|a, b| {
+        let key = |delivery: &Delivery| delivery.span.map(|row| sort_key(spans.span(row)));
+        (&a.coordinate, &a.group, key(a)).cmp(&(&b.coordinate, &b.group, key(b)))
+    });
+    for delivery in &mut found {
+        if delivery.group.is_none() {
+            delivery.group = groups.get(&delivery.coordinate).cloned();
+        }
+    }
+    let mut counts: BTreeMap<(Coordinate, Option<SafeText>), u32> = BTreeMap::new();
+    for delivery in found.iter_mut().filter(|delivery| delivery.result != DeliveryResult::NotDue) {
+        let count = counts.entry((delivery.coordinate.clone(), delivery.group.clone())).or_default();
+        *count += 1;
+        delivery.ordinal = *count;
+    }
+    found
+}
+
+/// Returns the records a consumer span handles: by its own attributes, else by the producer span it links to or hangs on.
+fn coordinates(
+    span: SpanView<'_>,
+    spans: &SpanStore,
+    index: &Index,
+    written: &HashMap<(TraceId, SpanId), Coordinate>,
+) -> Vec<(Coordinate, Tier)> {
+    if let Some(coordinate) = reads::coordinate(span) {
+        return vec![(coordinate, Tier::Exact)];
+    }
+    let topic = reads::topic(span);
+    let parent = span.parent().map(|parent| (span.trace(), parent));
+    let mut found: Vec<(Coordinate, Tier)> = Vec::new();
+    for target in span.links().chain(parent) {
+        let by_record = written.get(&target).cloned();
+        let by_span = || reads::coordinate(spans.span(SpanRow(index.find(target.0, target.1)?)));
+        let Some(coordinate) = by_record.or_else(by_span) else { continue };
+        if topic.as_ref().is_none_or(|topic| *topic == coordinate.topic)
+            && !found.iter().any(|(known, _)| *known == coordinate)
+        {
+            found.push((coordinate, Tier::Exact));
+        }
+    }
+    found
+}
+
+fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier: Tier) -> Delivery {
+    let result = if reads::is_not_due(span) {
+        DeliveryResult::NotDue
+    } else if reads::has_failed(span) {
+        DeliveryResult::Failed
+    } else if handling == Handling::Receive {
+        DeliveryResult::Unknown
+    } else {
+        DeliveryResult::Handled
+    };
+    let failed = result == DeliveryResult::Failed;
+    Delivery {
+        coordinate,
+        group: reads::group(span).map(|group| SafeText::new(&group)),
+        service: SafeText::new(span.service()),
+        ordinal: 0,
+        span: Some(span.row()),
+        start: span.start(),
+        duration: span.duration(),
+        result,
+        error: failed.then(|| reads::error(span).map(|error| SafeText::new(&error))).flatten(),
+        tier,
+    }
+}

@@ -1,0 +1,401 @@
+//! The hunt: a machine without IO that says what to ask, is told what came back, and can be read at any time.
+
+use super::index::Index;
+use super::plan::{self, Known};
+use super::scope::{self, Rows as Found, Scope};
+use super::tally::Tally;
+use super::{journey, reads};
+use crate::model::case::{Alias, AskedQuery, Progress};
+use crate::model::id::Recognised;
+use crate::model::{
+    Ask, Case, Coordinate, Exchange, Identity, LedgerEntry, LineStore, Nanos, NotFollowed, Query, QueueState, Record,
+    Reply, Rows, SafeText, SourceKind, SpanStore, Timestamp, Window,
+};
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Bounds of a hunt, in counts; each spent one is said in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Traces fetched by id.
+    pub traces: u32,
+    /// Searches for spans by attribute.
+    pub searches: u32,
+    /// Records read by coordinate.
+    pub records: u32,
+    /// Partitions scanned.
+    pub scans: u32,
+    /// Records read per scanned partition.
+    pub scan_records: u32,
+    /// Searches for log lines.
+    pub line_queries: u32,
+    /// Rounds of questions.
+    pub depth: u32,
+    /// Lines per search.
+    pub rows: u32,
+    /// Traces per search; one more than is followed.
+    pub fan_out: u32,
+}
+
+/// What a hunt works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// "Now" of the investigation.
+    pub now: Timestamp,
+    /// Time to search, when the person said so; never widened.
+    pub window: Option<Window>,
+    /// How far back to search while nothing is known.
+    pub since: Nanos,
+    /// Sources that can be asked.
+    pub configured: Vec<SourceKind>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Put these questions, in any order or at once; call [`Hunt::next`] again when all are absorbed. Empty while
+    /// replies of the round before are missing.
+    Ask(Vec<Query>),
+    /// Nothing is left to ask.
+    Done,
+}
+
+/// An investigation as a machine.
+#[derive(Debug)]
+pub struct Hunt {
+    anchor: Recognised,
+    settings: Settings,
+    window: Window,
+    widened: u32,
+    round: u32,
+    stopped: bool,
+    spans: Arc<SpanStore>,
+    lines: Arc<LineStore>,
+    records: BTreeMap<Coordinate, Record>,
+    queues: Option<Arc<QueueState>>,
+    services: Vec<SmolStr>,
+    open: BTreeMap<u32, Ask>,
+    buffered: BTreeMap<u32, Reply>,
+    asked: BTreeSet<String>,
+    spent: BTreeMap<&'static str, u32>,
+    left_out: BTreeMap<(&'static str, NotFollowed), BTreeSet<String>>,
+    queries: Vec<AskedQuery>,
+    exchanges: Vec<Exchange>,
+    tally: Tally,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            traces: 50,
+            searches: 24,
+            records: 64,
+            scans: 48,
+            scan_records: 20_000,
+            line_queries: 30,
+            depth: 24,
+            rows: 1_000,
+            fan_out: 51,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the usual settings: the last hour, default bounds.
+    pub fn new(now: Timestamp, configured: Vec<SourceKind>) -> Self {
+        Self { now, window: None, since: Nanos::from_secs(3_600), configured, limits: Limits::default() }
+    }
+}
+
+impl Hunt {
+    /// Starts a hunt.
+    pub fn new(anchor: Recognised, settings: Settings) -> Self {
+        let margin = Nanos::from_secs(60);
+        let window = settings.window.unwrap_or_else(|| Window::around(settings.now, settings.since, margin));
+        let tally = Tally::new(&settings.configured);
+        Self {
+            anchor,
+            settings,
+            window,
+            widened: 0,
+            round: 0,
+            stopped: false,
+            spans: Arc::default(),
+            lines: Arc::default(),
+            records: BTreeMap::new(),
+            queues: None,
+            services: Vec::new(),
+            open: BTreeMap::new(),
+            buffered: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            spent: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+            queries: Vec::new(),
+            exchanges: Vec::new(),
+            tally,
+        }
+    }
+
+    /// Returns the next round of questions, or says that nothing is left to ask.
+    #[expect(clippy::should_implement_trait, reason = "a step is no item: replies must come in between")]
+    pub fn next(&mut self) -> Step {
+        if !self.open.is_empty() {
+            return Step::Ask(Vec::new());
+        }
+        loop {
+            if self.round >= self.settings.limits.depth {
+                self.stopped = true;
+                self.leave_out("rounds of questions", NotFollowed::Depth, "further ids".to_owned());
+                return Step::Done;
+            }
+            let queries = self.round();
+            if !queries.is_empty() {
+                self.round += 1;
+                return Step::Ask(queries);
+            }
+            let found = !self.spans.is_empty() || !self.lines.is_empty() || !self.records.is_empty();
+            if found || self.settings.window.is_some() || self.widened == 2 {
+                return Step::Done;
+            }
+            self.widened += 1;
+            let length = Nanos(self.window.length().0.saturating_mul(4));
+            self.window = Window { from: self.window.until.plus(Nanos(-length.0)), until: self.window.until };
+        }
+    }
+
+    /// Takes the reply to a question. Replies are applied in the order of their numbers, whatever order they come in; one
+    /// for an unknown or answered number is ignored.
+    pub fn absorb(&mut self, number: u32, reply: Reply) {
+        if !self.open.contains_key(&number) || self.buffered.contains_key(&number) {
+            return;
+        }
+        self.buffered.insert(number, reply);
+        while let Some((number, _)) = self.open.first_key_value()
+            && let Some(reply) = self.buffered.remove(&*number)
+        {
+            let (number, ask) = self.open.pop_first().expect("it was just seen");
+            self.apply(number, &ask, reply);
+        }
+    }
+
+    /// Returns all that is known now. Verdicts are left to the rules.
+    pub fn case(&self) -> Case {
+        let index = Index::new(&self.spans);
+        let scope = self.scope(&index);
+        // What a search brought along without belonging is no part of the case.
+        let records: Vec<Record> = self
+            .records
+            .values()
+            .filter(|record| scope.coordinates.contains_key(&record.coordinate))
+            .cloned()
+            .collect();
+        let material = journey::Material {
+            now: self.settings.now,
+            spans: &self.spans,
+            lines: &self.lines,
+            records: &records,
+            queues: self.queues.as_deref(),
+            coverage: self.tally.sources(),
+            asked: &self.asked,
+            index: &index,
+            scope: &scope,
+        };
+        let journey = journey::build(&material);
+        Case {
+            anchor: self.anchor.clone(),
+            at: self.settings.now,
+            window: self
+                .tally
+                .sources()
+                .iter()
+                .filter_map(|coverage| coverage.window)
+                .fold(self.window, |all, window| all.union(&window)),
+            spans: Arc::clone(&self.spans),
+            lines: Arc::clone(&self.lines),
+            records: Arc::new(records),
+            queues: self.queues.clone(),
+            aliases: self.aliases(&scope),
+            journey,
+            verdicts: Vec::new(),
+            coverage: self.tally.sources().to_vec(),
+            ledger: self.ledger(&scope),
+            exchanges: self.exchanges.clone(),
+            queries: self.queries.clone(),
+            progress: self.progress(),
+        }
+    }
+
+    fn scope(&self, index: &Index) -> Scope {
+        scope::scope(Found {
+            anchor: &self.anchor.identity,
+            sampled: self.anchor.sampled,
+            spans: &self.spans,
+            lines: &self.lines,
+            records: &self.records,
+            index,
+        })
+    }
+
+    fn round(&mut self) -> Vec<Query> {
+        let index = Index::new(&self.spans);
+        let scope = self.scope(&index);
+        let known = Known {
+            anchor: &self.anchor.identity,
+            settings: &self.settings,
+            scope: &scope,
+            spans: &self.spans,
+            records: &self.records,
+            queues: self.queues.as_deref(),
+            services: &self.services,
+            window: self.window,
+            widened: self.widened,
+        };
+        for stage in plan::stages(&known) {
+            let mut queries = Vec::new();
+            for want in stage {
+                if self.asked.contains(&want.key) {
+                    continue;
+                }
+                let source = want.ask.source();
+                let (name, limit) = budget(&want.ask, &self.settings.limits);
+                if !self.settings.configured.contains(&source) {
+                    self.leave_out(source.name(), NotFollowed::NotConfigured, want.key);
+                } else if self.tally.is_down(source) {
+                    self.leave_out(source.name(), NotFollowed::SourceDown, want.key);
+                } else if self.spent.get(name).is_some_and(|spent| *spent >= limit) {
+                    self.leave_out(name, NotFollowed::Budget, want.key);
+                } else {
+                    *self.spent.entry(name).or_default() += 1;
+                    queries.push(self.put(want));
+                }
+            }
+            if !queries.is_empty() {
+                return queries;
+            }
+        }
+        Vec::new()
+    }
+
+    fn put(&mut self, want: plan::Want) -> Query {
+        let number = self.queries.len() as u32;
+        let why = SafeText::new(&want.why);
+        self.tally.ask(&want.ask);
+        self.queries.push(AskedQuery {
+            number,
+            source: want.ask.source(),
+            what: SafeText::new(&want.key),
+            why: why.clone(),
+            rows: None,
+        });
+        self.asked.insert(want.key);
+        self.open.insert(number, want.ask.clone());
+        Query { number, ask: want.ask, why }
+    }
+
+    fn leave_out(&mut self, name: &'static str, reason: NotFollowed, key: String) {
+        self.left_out.entry((name, reason)).or_default().insert(key);
+    }
+
+    fn apply(&mut self, number: u32, ask: &Ask, reply: Reply) {
+        let exchange = self.exchanges.len() as u32;
+        self.exchanges.extend(reply.exchanges);
+        self.tally.absorb(ask.source(), &reply.outcome);
+        let Ok(answer) = reply.outcome else { return };
+        self.queries[number as usize].rows = Some(answer.rows.len() as u64);
+        match answer.rows {
+            Rows::Services(services) => {
+                self.services.extend(services);
+                self.services.sort_unstable();
+                self.services.dedup();
+            }
+            Rows::Spans(mut spans) => {
+                spans.stamp(exchange);
+                Arc::make_mut(&mut self.spans).merge(*spans);
+            }
+            Rows::Lines(mut lines) => {
+                lines.stamp(exchange);
+                Arc::make_mut(&mut self.lines).merge(&lines);
+            }
+            Rows::Records(records) => {
+                for record in records {
+                    self.records.entry(record.coordinate.clone()).or_insert(Record { exchange, ..record });
+                }
+            }
+            Rows::Queues(queues) => {
+                // A reading with groups is worth more than the list of topics that came first.
+                if self.queues.as_ref().is_none_or(|known| known.groups.len() <= queues.groups.len()) {
+                    self.queues = Some(Arc::from(queues));
+                }
+            }
+        }
+    }
+
+    fn aliases(&self, scope: &Scope) -> Vec<Alias> {
+        let anchor = &self.anchor.identity;
+        let traces = scope.traces.iter().map(|(trace, (why, _))| (Identity::Trace(*trace), why));
+        let records = scope.coordinates.iter().map(|(at, why)| (Identity::Record(at.clone()), why));
+        traces
+            .chain(records)
+            .filter(|(identity, _)| identity != anchor)
+            .map(|(identity, why)| Alias { identity, seen: why.clone() })
+            .collect()
+    }
+
+    fn ledger(&self, scope: &Scope) -> Vec<LedgerEntry> {
+        let left_out = self.left_out.iter().map(|((name, reason), keys)| {
+            let first = keys.first().map_or("", String::as_str);
+            let detail = match reason {
+                NotFollowed::NotConfigured => {
+                    format!("{name} is not configured: {} questions not asked, the first: {first}", keys.len())
+                }
+                NotFollowed::SourceDown => {
+                    format!("{name} does not answer: {} questions not asked, the first: {first}", keys.len())
+                }
+                NotFollowed::Budget | NotFollowed::Depth | NotFollowed::Hub | NotFollowed::WiderScope => {
+                    format!("budget of {name} is spent: {} left out, the first: {first}", keys.len())
+                }
+            };
+            LedgerEntry { id: SafeText::new(first), reason: *reason, detail: SafeText::new(&detail) }
+        });
+        scope.ledger.iter().cloned().chain(left_out).collect()
+    }
+
+    fn progress(&self) -> Progress {
+        if !self.open.is_empty() {
+            return Progress::Running { open: self.open.len() as u32 };
+        }
+        let spent: Vec<String> = self
+            .left_out
+            .iter()
+            .filter(|((_, reason), _)| matches!(reason, NotFollowed::Budget | NotFollowed::Depth))
+            .map(|((name, _), keys)| format!("{name}, {} not asked", keys.len()))
+            .collect();
+        if self.round == 0 {
+            return Progress::Running { open: 0 };
+        }
+        if spent.is_empty() && !self.stopped {
+            return Progress::Complete;
+        }
+        Progress::Stopped { reason: SafeText::new(&format!("stopped: budget spent: {}", spent.join("; "))) }
+    }
+}
+
+/// Returns the name of the budget a question is paid from, and its size.
+fn budget(ask: &Ask, limits: &Limits) -> (&'static str, u32) {
+    match ask {
+        Ask::Trace(_) => ("Jaeger traces", limits.traces),
+        Ask::FindSpans { .. } | Ask::FindErrors { .. } => ("Jaeger searches", limits.searches),
+        Ask::FindLines { .. } => ("Loki queries", limits.line_queries),
+        Ask::Record(_) => ("Kafka records", limits.records),
+        Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),
+        Ask::Services | Ask::Topics | Ask::Queues => ("lists", 8),
+    }
+}
+
+/// Says what a record's headers tell of its original, for callers that print a record alone.
+pub fn origin_of(record: &Record) -> Option<Coordinate> {
+    reads::trail(record).origin
+}

@@ -1,0 +1,326 @@
+//! The journey: puts operations, messages, rows and gaps together, says how it ended and sums it up.
+
+use super::index::Index;
+use super::scope::Scope;
+use super::{attempts, deliveries, messages, rows};
+use crate::model::journey::{
+    AttemptResult, Channel, CopyRole, DeliveryResult, Gap, Grouping, Hop, Journey, Message, Operation, Outcome,
+};
+use crate::model::{
+    Absence, Coordinate, LineStore, QueueState, Reach, Record, SafeText, SourceCoverage, SourceKind, SpanKind, SpanRow,
+    SpanStore, Timestamp, TraceId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a journey is built from.
+pub(super) struct Material<'a> {
+    pub now: Timestamp,
+    pub spans: &'a SpanStore,
+    pub lines: &'a LineStore,
+    /// By coordinate.
+    pub records: &'a [Record],
+    pub queues: Option<&'a QueueState>,
+    pub coverage: &'a [SourceCoverage],
+    /// Keys of the questions that were asked.
+    pub asked: &'a BTreeSet<String>,
+    pub index: &'a Index,
+    pub scope: &'a Scope,
+}
+
+/// Builds the journey.
+pub(super) fn build(material: &Material<'_>) -> Journey {
+    let operations = attempts::operations(material.spans, material.index, material.scope);
+    let deliveries = deliveries::deliveries(material.spans, material.records, material.index, material.scope);
+    let messages = messages::messages(material, deliveries);
+    let mut journey = Journey { operations, messages, ..Journey::default() };
+    journey.traces = traces(material);
+    journey.gaps = gaps(material, &journey);
+    journey.outcome = outcome(material, &journey);
+    journey.hops = hops(material, &journey);
+    journey.summary = summary(&journey);
+    journey.rows = rows::rows(material, &journey);
+    journey
+}
+
+fn traces(material: &Material<'_>) -> Vec<TraceId> {
+    let mut first: BTreeMap<TraceId, Timestamp> = BTreeMap::new();
+    for span in material.spans.iter().filter(|span| material.scope.spans[span.row().0 as usize]) {
+        let at = first.entry(span.trace()).or_insert_with(|| span.start());
+        *at = (*at).min(span.start());
+    }
+    let mut traces: Vec<_> = first.into_iter().map(|(trace, at)| (at, trace)).collect();
+    traces.sort_unstable();
+    traces.into_iter().map(|(_, trace)| trace).collect()
+}
+
+fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let reach = |source: SourceKind| {
+        material.coverage.iter().find(|coverage| coverage.source == source).map(|coverage| coverage.reach)
+    };
+    let mut gap = |what: String, reason: Absence, detail: String| {
+        gaps.push(Gap { what: SafeText::new(&what), reason, detail: SafeText::new(&detail) });
+    };
+    for source in SourceKind::ALL {
+        match reach(source) {
+            Some(Reach::None) => gap(
+                format!("everything in {source}"),
+                Absence::NotReachable,
+                format!("{source} did not answer; what only it knows is missing here"),
+            ),
+            Some(Reach::NotConfigured) => {
+                gap(format!("everything in {source}"), Absence::NotAsked, format!("{source} is not configured"));
+            }
+            Some(Reach::Full | Reach::Partial | Reach::NotAsked) | None => {}
+        }
+    }
+    for (trace, (why, sampled)) in &material.scope.traces {
+        if journey.traces.contains(trace) {
+            continue;
+        }
+        let asked = material.asked.contains(&format!("trace {trace}"));
+        match reach(SourceKind::Jaeger) {
+            _ if !sampled => gap(
+                format!("trace {trace}"),
+                Absence::NotInstrumented,
+                format!("not sampled: its traceparent says that it was not kept ({why})"),
+            ),
+            Some(Reach::None) => {
+                gap(format!("trace {trace}"), Absence::NotReachable, format!("jaeger did not answer ({why})"))
+            }
+            _ if asked => gap(
+                format!("trace {trace}"),
+                Absence::NotFound,
+                format!("not sampled, expired and never written look alike ({why})"),
+            ),
+            _ => gap(format!("trace {trace}"), Absence::NotAsked, format!("named but not asked for ({why})")),
+        }
+    }
+    for copy in journey.messages.iter().flat_map(|message| &message.copies) {
+        if let Some(reason) = copy.absence {
+            let why = material.scope.coordinates.get(&copy.coordinate).map_or("", SafeText::as_str);
+            gap(format!("record {}", copy.coordinate), reason, format!("the record itself could not be read ({why})"));
+        }
+    }
+    for message in &journey.messages {
+        for copy in message.copies.iter().filter(|copy| copy.role != CopyRole::DeadLetter) {
+            let delivered = message.deliveries.iter().any(|delivery| delivery.coordinate == copy.coordinate);
+            if !delivered
+                && reach(SourceKind::Jaeger) == Some(Reach::Full)
+                && !is_waiting(material, message, &copy.coordinate)
+            {
+                let detail = if is_committed(material, &copy.coordinate) {
+                    "a group committed an offset behind it, but no span tells of it: not sampled or not instrumented"
+                } else {
+                    "no consumer span names this record or links to its producer span"
+                };
+                gap(format!("deliveries of {}", copy.coordinate), Absence::NotFound, detail.to_owned());
+            }
+        }
+    }
+    for row in material
+        .index
+        .order
+        .iter()
+        .filter(|row| material.scope.spans[**row as usize] && material.index.orphan[**row as usize])
+    {
+        let span = material.spans.span(SpanRow(*row));
+        let detail = "the trace holds no span with the parent's id: never ended, not exported or not sampled";
+        gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail.to_owned());
+    }
+    for operation in &journey.operations {
+        let seen = operation.attempts.len() as u32;
+        if let Some(claimed) = operation.claimed.filter(|claimed| *claimed > seen) {
+            gap(
+                format!("attempts of {}", operation.name),
+                Absence::NotFound,
+                format!("{claimed} are claimed, {seen} seen"),
+            );
+        }
+    }
+    gaps
+}
+
+fn is_committed(material: &Material<'_>, at: &Coordinate) -> bool {
+    material.queues.is_some_and(|queues| {
+        queues.groups.iter().flat_map(|group| &group.commits).any(|commit| {
+            commit.topic == at.topic
+                && commit.partition == at.partition
+                && commit.committed.is_some_and(|offset| offset > at.offset)
+        })
+    })
+}
+
+fn is_waiting(material: &Material<'_>, message: &Message, at: &Coordinate) -> bool {
+    let delivered = message
+        .deliveries
+        .iter()
+        .any(|delivery| delivery.coordinate == *at && delivery.result != DeliveryResult::NotDue);
+    let is_retry = message.copies.iter().any(|copy| copy.coordinate == *at && copy.role == CopyRole::Retry);
+    is_retry && !delivered && !is_committed(material, at)
+}
+
+fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
+    let messages = &journey.messages;
+    if messages.iter().any(|message| message.copies.iter().any(|copy| copy.role == CopyRole::DeadLetter)) {
+        return Outcome::DeadLettered;
+    }
+    for message in messages {
+        if let Some(copy) = message.copies.iter().rev().find(|copy| is_waiting(material, message, &copy.coordinate)) {
+            return Outcome::Waiting { due: copy.due };
+        }
+    }
+    let mut again = journey
+        .operations
+        .iter()
+        .any(|operation| operation.attempts.len() > 1 && operation.grouping != Grouping::Possible);
+    for message in messages {
+        again |= message.deliveries.iter().any(|delivery| delivery.ordinal > 1) || message.copies.len() > 1;
+        if let Some(last) = message.deliveries.iter().rev().find(|delivery| delivery.result != DeliveryResult::NotDue) {
+            let same = message.deliveries.iter().filter(|delivery| {
+                delivery.coordinate == last.coordinate
+                    && delivery.group == last.group
+                    && delivery.result == DeliveryResult::Failed
+            });
+            match last.result {
+                DeliveryResult::Failed if is_committed(material, &last.coordinate) => return Outcome::Failed,
+                DeliveryResult::Failed if same.count() >= 3 => return Outcome::Blocked,
+                DeliveryResult::Failed | DeliveryResult::Unknown => return Outcome::InProgress,
+                DeliveryResult::Handled | DeliveryResult::NotDue => {}
+            }
+        } else {
+            let jaeger = material.coverage.iter().find(|coverage| coverage.source == SourceKind::Jaeger);
+            let known = jaeger.is_some_and(|jaeger| matches!(jaeger.reach, Reach::Full)) && material.queues.is_some();
+            let read = message.copies.iter().any(|copy| is_committed(material, &copy.coordinate));
+            return if known && !read { Outcome::InProgress } else { Outcome::Unknown };
+        }
+    }
+    let unread = |reason: Absence| matches!(reason, Absence::NotReachable);
+    let roots: Vec<_> = material
+        .index
+        .order
+        .iter()
+        .filter(|row| material.scope.spans[**row as usize] && material.index.parent[**row as usize].is_none())
+        .map(|row| material.spans.span(SpanRow(*row)))
+        .filter(|span| {
+            matches!(span.kind(), SpanKind::Server | SpanKind::Internal | SpanKind::Client | SpanKind::Unspecified)
+        })
+        .collect();
+    let ended = roots.iter().find(|span| !material.index.orphan[span.row().0 as usize]);
+    match ended.map(|span| attempts::ending(*span).0) {
+        Some(AttemptResult::Failed | AttemptResult::TimedOut) => Outcome::Failed,
+        Some(AttemptResult::Succeeded) if again => Outcome::SucceededAfterRetries,
+        Some(AttemptResult::Succeeded) => Outcome::Succeeded,
+        Some(AttemptResult::Unknown) | None if messages.is_empty() => Outcome::Unknown,
+        Some(AttemptResult::Unknown) | None
+            if journey.gaps.iter().any(|gap| unread(gap.reason))
+                && messages.iter().all(|message| message.deliveries.is_empty()) =>
+        {
+            Outcome::Unknown
+        }
+        Some(AttemptResult::Unknown) | None if again => Outcome::SucceededAfterRetries,
+        Some(AttemptResult::Unknown) | None => Outcome::Succeeded,
+    }
+}
+
+fn hops(material: &Material<'_>, journey: &Journey) -> Vec<Hop> {
+    let mut hops = Vec::new();
+    for operation in &journey.operations {
+        let first = &operation.attempts[0];
+        let arrived = first.span.and_then(|_| first.executions.first()).map(|run| run.start.since(first.start));
+        hops.push(Hop {
+            from: operation.caller.clone(),
+            to: operation.peer.clone(),
+            channel: Channel::Call(operation.name.clone()),
+            at: first.start,
+            transit: arrived,
+            times: operation.attempts.len() as u32,
+        });
+    }
+    for message in &journey.messages {
+        for copy in &message.copies {
+            let mut seen: BTreeMap<&SafeText, (u32, Timestamp)> = BTreeMap::new();
+            for delivery in message
+                .deliveries
+                .iter()
+                .filter(|delivery| delivery.coordinate == copy.coordinate && delivery.ordinal > 0)
+            {
+                let entry = seen.entry(&delivery.service).or_insert((0, delivery.start));
+                *entry = (entry.0 + 1, entry.1.min(delivery.start));
+            }
+            let from =
+                copy.producer.map_or(SafeText::own("?"), |row| SafeText::new(material.spans.span(row).service()));
+            for (to, (times, start)) in seen {
+                hops.push(Hop {
+                    from: from.clone(),
+                    to: to.clone(),
+                    channel: Channel::Topic(SafeText::new(&copy.coordinate.topic)),
+                    at: copy.written,
+                    transit: Some(start.since(copy.written)),
+                    times,
+                });
+            }
+        }
+    }
+    hops.sort_by(|a, b| (a.at, &a.from, &a.to).cmp(&(b.at, &b.from, &b.to)));
+    hops
+}
+
+fn summary(journey: &Journey) -> SafeText {
+    let mut parts = Vec::new();
+    let retried = journey.operations.iter().filter(|operation| operation.attempts.len() > 1);
+    let mut peers: BTreeMap<&SafeText, usize> = BTreeMap::new();
+    for operation in retried.clone() {
+        *peers.entry(&operation.peer).or_default() += operation.executions();
+    }
+    let most = retried.clone().map(|operation| operation.attempts.len()).max();
+    let layers: BTreeSet<u16> = retried.clone().map(|operation| operation.layer).collect();
+    if let Some(most) = most {
+        let sure = retried.clone().all(|operation| operation.grouping == Grouping::Possible);
+        let possible = if sure { "possibly " } else { "" };
+        let deepest = retried.max_by_key(|operation| (operation.layer, operation.executions()));
+        let leaf = deepest.map(|operation| (&operation.peer, peers[&operation.peer]));
+        let runs = leaf
+            .filter(|(_, count)| *count > 0)
+            .map(|(peer, count)| format!(", {} at {peer}", plural(count, "execution")));
+        parts.push(format!(
+            "{possible}{most} attempts in {}{}",
+            plural(layers.len(), "layer"),
+            runs.unwrap_or_default()
+        ));
+    }
+    for message in journey.messages.iter().take(3) {
+        let mut counts: BTreeMap<(&Coordinate, &Option<SafeText>), u32> = BTreeMap::new();
+        for delivery in message.deliveries.iter().filter(|delivery| delivery.ordinal > 0) {
+            *counts.entry((&delivery.coordinate, &delivery.group)).or_default() += 1;
+        }
+        for ((at, group), count) in counts.iter().take(4) {
+            let to = group.as_ref().map_or(String::new(), |group| format!(" to {group}"));
+            parts.push(format!(
+                "record {at} delivered {}{to}",
+                if *count == 1 { "once".to_owned() } else { format!("{count} times") }
+            ));
+        }
+        if let Some(copy) = message.copies.iter().find(|copy| copy.role == CopyRole::DeadLetter) {
+            parts.push(format!("dead-lettered at {}", copy.coordinate));
+        }
+    }
+    if parts.is_empty() {
+        parts.push(format!(
+            "{}, {}",
+            plural(journey.operations.len(), "call"),
+            plural(journey.messages.len(), "message")
+        ));
+    }
+    SafeText::new(&format!("{}: {}", journey.outcome.words(), parts.join("; ")))
+}
+
+/// Writes a count with its noun.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Says whether an operation repeats itself for sure.
+pub(super) fn is_retried(operation: &Operation) -> bool {
+    operation.attempts.len() > 1
+}

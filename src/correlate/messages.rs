@@ -1,0 +1,162 @@
+//! Messages: which records are copies of one another, and the part each plays.
+
+use super::index::Index;
+use super::journey::Material;
+use super::reads::{self, TopicHint};
+use crate::model::journey::{CopyRole, Delivery, Message, RecordCopy};
+use crate::model::{Absence, Coordinate, Reach, SafeText, SourceKind, SpanKind, SpanRow, SpanStore, Tier, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Groups the records of the scope into messages, in order of their first copy.
+pub(super) fn messages(material: &Material<'_>, deliveries: Vec<Delivery>) -> Vec<Message> {
+    let producers = producers(material);
+    let mut origins: BTreeMap<Coordinate, (Coordinate, Tier)> = BTreeMap::new();
+    for record in material.records {
+        if let Some(origin) = reads::trail(record).origin {
+            origins.insert(record.coordinate.clone(), (origin, Tier::Exact));
+        }
+    }
+    for (at, producer) in &producers {
+        if !origins.contains_key(at)
+            && let Some(origin) = forwarded(material.spans, material.index, producer.0, at)
+        {
+            origins.insert(at.clone(), (origin, Tier::Scoped));
+        }
+    }
+    let mut members: BTreeMap<Coordinate, BTreeSet<Coordinate>> = BTreeMap::new();
+    for at in material.scope.coordinates.keys() {
+        members.entry(root(at, &origins)).or_default().insert(at.clone());
+    }
+    let mut messages: Vec<Message> = members
+        .into_values()
+        .map(|members| {
+            let mut copies: Vec<RecordCopy> =
+                members.iter().map(|at| copy(material, at, producers.get(at), origins.get(at))).collect();
+            copies.sort_by(|a, b| (a.role, a.written, &a.coordinate).cmp(&(b.role, b.written, &b.coordinate)));
+            let mut own: Vec<Delivery> =
+                deliveries.iter().filter(|delivery| members.contains(&delivery.coordinate)).cloned().collect();
+            own.sort_by(|a, b| (a.start, &a.coordinate, &a.group).cmp(&(b.start, &b.coordinate, &b.group)));
+            Message { key: key(material, &copies), copies, deliveries: own }
+        })
+        .collect();
+    messages.sort_by(|a, b| {
+        let first = |message: &Message| message.copies.first().map(|copy| (copy.written, copy.coordinate.clone()));
+        first(a).cmp(&first(b))
+    });
+    messages
+}
+
+fn producers(material: &Material<'_>) -> BTreeMap<Coordinate, SpanRow> {
+    let (spans, index) = (material.spans, material.index);
+    let mut found = BTreeMap::new();
+    for row in index.order.iter().filter(|row| material.scope.spans[**row as usize]) {
+        let span = spans.span(SpanRow(*row));
+        if span.kind() == SpanKind::Producer
+            && let Some(at) = reads::coordinate(span)
+        {
+            found.entry(at).or_insert(span.row());
+        }
+    }
+    for record in material.records {
+        let named = reads::traceparents(record).into_iter().next_back();
+        if let Some(row) = named.and_then(|(trace, span, _)| index.find(trace, span)) {
+            let topic = reads::topic(spans.span(SpanRow(row)));
+            if topic.is_none_or(|topic| topic == record.coordinate.topic) {
+                found.entry(record.coordinate.clone()).or_insert(SpanRow(row));
+            }
+        }
+    }
+    found
+}
+
+/// A record written to a retry or dead-letter topic from inside the handling of a record of the topic it belongs to.
+fn forwarded(spans: &SpanStore, index: &Index, producer: u32, at: &Coordinate) -> Option<Coordinate> {
+    if reads::topic_hint(&at.topic) == TopicHint::Plain {
+        return None;
+    }
+    let handled = index.ancestors(producer).find_map(|row| {
+        let span = spans.span(SpanRow(row));
+        (span.kind() == SpanKind::Consumer).then(|| reads::coordinate(span)).flatten()
+    })?;
+    (handled != *at && reads::are_related(&handled.topic, &at.topic)).then_some(handled)
+}
+
+fn root(at: &Coordinate, origins: &BTreeMap<Coordinate, (Coordinate, Tier)>) -> Coordinate {
+    let (mut root, mut seen) = (at, BTreeSet::new());
+    while let Some((origin, _)) = origins.get(root) {
+        // Headers can be forged into a circle: its least member stands for it.
+        if !seen.insert(root) {
+            return seen.into_iter().next().expect("a circle has members").clone();
+        }
+        root = origin;
+    }
+    root.clone()
+}
+
+fn copy(
+    material: &Material<'_>,
+    at: &Coordinate,
+    producer: Option<&SpanRow>,
+    origin: Option<&(Coordinate, Tier)>,
+) -> RecordCopy {
+    let number = material.records.iter().position(|record| record.coordinate == *at);
+    let record = number.map(|number| &material.records[number]);
+    let trail = record.map(reads::trail).unwrap_or_default();
+    let role = match (reads::topic_hint(&at.topic), origin) {
+        (TopicHint::DeadLetter, _) => CopyRole::DeadLetter,
+        (TopicHint::Retry, _) => CopyRole::Retry,
+        (TopicHint::Plain, Some(_)) if trail.attempt.is_some() || trail.due.is_some() => CopyRole::Retry,
+        (TopicHint::Plain, _) => CopyRole::Original,
+    };
+    let span = producer.map(|row| material.spans.span(*row));
+    let written = record.map(|record| record.timestamp).or_else(|| span.map(|span| span.start()));
+    RecordCopy {
+        coordinate: at.clone(),
+        role,
+        written: written.unwrap_or_else(|| first_seen(material, at)),
+        record: number.map(|number| number as u32),
+        producer: producer.copied(),
+        origin: origin.map(|(origin, _)| origin.clone()),
+        // The last back-off time of a dead letter is when it failed; nothing is due there.
+        due: trail.due.filter(|_| role == CopyRole::Retry),
+        attempt: trail.attempt,
+        exception: trail.exception.map(|class| SafeText::new(&class)),
+        tier: origin.map_or(Tier::Exact, |(_, tier)| *tier),
+        absence: record.is_none().then(|| absence(material, at)),
+    }
+}
+
+fn first_seen(material: &Material<'_>, at: &Coordinate) -> Timestamp {
+    let spans = material.spans.iter().filter(|span| material.scope.spans[span.row().0 as usize]);
+    spans
+        .filter(|span| reads::coordinate(*span).as_ref() == Some(at))
+        .map(|span| span.start())
+        .min()
+        .unwrap_or_default()
+}
+
+fn absence(material: &Material<'_>, at: &Coordinate) -> Absence {
+    let start =
+        material.queues.and_then(|queues| queues.partition(&at.topic, at.partition)).and_then(|place| place.start);
+    let asked = material.asked.contains(&format!("record {at}"));
+    match material
+        .coverage
+        .iter()
+        .find(|coverage| coverage.source == SourceKind::Kafka)
+        .map(|kafka| (kafka.reach, kafka.faults.is_empty()))
+    {
+        _ if start.is_some_and(|start| at.offset < start) => Absence::OutOfRetention,
+        Some((Reach::None, _)) => Absence::NotReachable,
+        Some((Reach::Full | Reach::Partial, _)) if asked => Absence::NotFound,
+        _ => Absence::NotAsked,
+    }
+}
+
+fn key(material: &Material<'_>, copies: &[RecordCopy]) -> SafeText {
+    let of_record = |copy: &RecordCopy| {
+        let key = material.records[copy.record? as usize].key.as_ref()?;
+        Some(SafeText::from_bytes(key))
+    };
+    let of_span = |copy: &RecordCopy| Some(SafeText::new(&reads::key(material.spans.span(copy.producer?))?));
+    copies.iter().find_map(of_record).or_else(|| copies.iter().find_map(of_span)).unwrap_or_default()
+}

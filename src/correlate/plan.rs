@@ -1,0 +1,227 @@
+//! What to ask next, cheapest and most exact first.
+
+use super::hunt::{Limits, Settings};
+use super::reads::{self, TopicHint};
+use super::scope::Scope;
+use crate::model::{Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, SpanStore, TraceId, Window};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+
+/// Time searched around what is known.
+const MARGIN: Nanos = Nanos::from_secs(15 * 60);
+/// Metadata names under which log stores keep trace ids.
+const METADATA: [&str; 6] = ["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"];
+/// Attribute names under which programs keep their own ids.
+const BUSINESS_TAGS: [&str; 5] = ["order_id", "order.id", "orderId", "messaging.kafka.message.key", "app.order_id"];
+
+/// A question that the state calls for.
+pub(super) struct Want {
+    /// Equal for equal questions, whatever their windows.
+    pub key: String,
+    pub ask: Ask,
+    pub why: String,
+}
+
+/// What is known when the next round is planned.
+pub(super) struct Known<'a> {
+    pub anchor: &'a Identity,
+    pub settings: &'a Settings,
+    pub scope: &'a Scope,
+    pub spans: &'a SpanStore,
+    pub records: &'a BTreeMap<Coordinate, Record>,
+    pub queues: Option<&'a QueueState>,
+    pub services: &'a [SmolStr],
+    pub window: Window,
+    /// How often the search for the anchor itself was widened.
+    pub widened: u32,
+}
+
+/// Returns the stages of questions; a stage is asked when nothing of those before is open.
+pub(super) fn stages(known: &Known<'_>) -> Vec<Vec<Want>> {
+    vec![pointers(known), lines(known), tags(known), scans(known)]
+}
+
+fn pointers(known: &Known<'_>) -> Vec<Want> {
+    let mut wants = Vec::new();
+    for (trace, (why, _)) in &known.scope.traces {
+        wants.push(Want { key: format!("trace {trace}"), ask: Ask::Trace(*trace), why: format!("trace: {why}") });
+    }
+    for (at, why) in known.scope.coordinates.iter().filter(|(at, _)| !known.records.contains_key(*at)) {
+        wants.push(Want { key: format!("record {at}"), ask: Ask::Record(at.clone()), why: format!("record: {why}") });
+    }
+    if !known.scope.coordinates.is_empty() {
+        let why = "committed offsets of the groups that read the record's topic".to_owned();
+        wants.push(Want { key: "queues".to_owned(), ask: Ask::Queues, why });
+    } else if matches!(known.anchor, Identity::Business(_)) {
+        wants.push(Want { key: "topics".to_owned(), ask: Ask::Topics, why: "topics that may hold the id".to_owned() });
+    }
+    if matches!(known.anchor, Identity::Business(_) | Identity::Record(_)) {
+        let why = "services whose spans may name it".to_owned();
+        wants.push(Want { key: "services".to_owned(), ask: Ask::Services, why });
+    }
+    wants
+}
+
+fn find_lines(known: &Known<'_>, needles: Vec<SmolStr>, window: Window) -> Ask {
+    Ask::FindLines {
+        needles,
+        metadata: METADATA.iter().map(|name| SmolStr::new_static(name)).collect(),
+        services: Vec::new(),
+        window,
+        limit: known.settings.limits.rows,
+    }
+}
+
+fn lines(known: &Known<'_>) -> Vec<Want> {
+    let mut wants = Vec::new();
+    let mut want = |needles: Vec<SmolStr>, window: Window, why: &str, turn: u32| {
+        let key = format!("lines {} {turn}", needles[0]);
+        wants.push(Want { key, ask: find_lines(known, needles, window), why: why.to_owned() });
+    };
+    if let Identity::Business(id) = known.anchor {
+        want(vec![id.clone()], known.window, "lines that hold the id", known.widened);
+    }
+    for trace in known.scope.traces.keys() {
+        want(trace.spellings(), around(known), "lines of the trace", turn(known, *trace));
+    }
+    for at in known.scope.coordinates.keys() {
+        want(vec![at.to_string().into()], around(known), "lines that name the record", 0);
+    }
+    wants
+}
+
+/// The search for the anchor's own trace is repeated when its window grew.
+fn turn(known: &Known<'_>, trace: TraceId) -> u32 {
+    let own = matches!(known.anchor, Identity::Trace(id) | Identity::Span(id, _) if *id == trace);
+    if own { known.widened } else { 0 }
+}
+
+/// Returns the window from what is known, with a margin; the default one while nothing is.
+pub(super) fn around(known: &Known<'_>) -> Window {
+    if let Some(window) = known.settings.window {
+        return window;
+    }
+    let spans = known
+        .spans
+        .iter()
+        .filter(|span| known.scope.spans[span.row().0 as usize])
+        .flat_map(|span| [span.start(), span.end()]);
+    let records = known
+        .records
+        .iter()
+        .filter(|(at, _)| known.scope.coordinates.contains_key(*at))
+        .map(|(_, record)| record.timestamp);
+    let mut times: Vec<_> = spans.chain(records).collect();
+    times.sort_unstable();
+    match (times.first(), times.last()) {
+        (Some(first), Some(last)) => Window { from: first.plus(Nanos(-MARGIN.0)), until: last.plus(MARGIN) },
+        _ => known.window,
+    }
+}
+
+fn tags(known: &Known<'_>) -> Vec<Want> {
+    let mut wants = Vec::new();
+    let window = around(known);
+    let mut near: Vec<SmolStr> = known
+        .spans
+        .iter()
+        .filter(|span| known.scope.spans[span.row().0 as usize])
+        .map(|span| SmolStr::from(span.service()))
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.retain(|service| !service.is_empty());
+    let rest: Vec<SmolStr> = known.services.iter().filter(|service| !near.contains(service)).cloned().collect();
+    let services = near.into_iter().chain(rest);
+    let mut want = |service: &SmolStr, name: &'static str, value: SmolStr| {
+        let ask = Ask::FindSpans {
+            service: service.clone(),
+            tag: Some((SmolStr::new_static(name), value.clone())),
+            window,
+            limit: known.settings.limits.fan_out,
+        };
+        let why = format!("spans of {service} with {name} = {value}");
+        wants.push(Want { key: format!("spans {service} {name} {value}"), ask, why });
+    };
+    match known.anchor {
+        Identity::Business(id) => {
+            for (name, service) in
+                BUSINESS_TAGS.iter().flat_map(|name| services.clone().map(move |service| (name, service)))
+            {
+                want(&service, name, id.clone());
+            }
+        }
+        Identity::Record(_) => {
+            let delivered = |at: &Coordinate| {
+                known
+                    .spans
+                    .iter()
+                    .any(|span| reads::handling(span).is_some() && reads::coordinate(span).as_ref() == Some(at))
+            };
+            for at in known.scope.coordinates.keys().filter(|at| !delivered(at)) {
+                for service in services.clone() {
+                    let id = format!("{}.{}.{}", at.topic, at.partition, at.offset);
+                    want(&service, "messaging.message.id", id.into());
+                    want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
+                }
+            }
+        }
+        Identity::Trace(_) | Identity::Span(..) => {}
+    }
+    wants
+}
+
+fn scans(known: &Known<'_>) -> Vec<Want> {
+    let Some(queues) = known.queues else { return Vec::new() };
+    let Limits { scan_records, .. } = known.settings.limits;
+    let known_topics: Vec<&SmolStr> = known.scope.coordinates.keys().map(|at| &at.topic).collect();
+    let origins: Vec<Coordinate> =
+        known.scope.coordinates.keys().filter(|at| reads::topic_hint(&at.topic) == TopicHint::Plain).cloned().collect();
+    let written = known
+        .records
+        .iter()
+        .filter(|(at, _)| known.scope.coordinates.contains_key(*at))
+        .map(|(_, record)| record.timestamp)
+        .min();
+    let from = match (known.anchor, written) {
+        (Identity::Record(_) | Identity::Trace(_) | Identity::Span(..), Some(written)) => ScanFrom::Time(written),
+        (Identity::Business(_), _) | (_, None) => ScanFrom::Time(known.window.from),
+    };
+    let texts: Vec<SmolStr> = match known.anchor {
+        Identity::Business(id) => vec![id.clone()],
+        Identity::Record(_) | Identity::Trace(_) | Identity::Span(..) => Vec::new(),
+    };
+    let mut topics: Vec<_> = queues
+        .topics
+        .iter()
+        .filter(|topic| !topic.name.starts_with("__"))
+        .map(|topic| (known_topics.iter().any(|near| reads::are_related(near, &topic.name)), topic))
+        .filter(|(related, topic)| *related && !origins.is_empty() || !texts.is_empty() && !topic.partitions.is_empty())
+        .collect();
+    topics.sort_by_key(|(related, topic)| (!*related, topic.name.clone()));
+    let mut wants = Vec::new();
+    for (related, topic) in topics {
+        for partition in
+            topic.partitions.iter().filter(|partition| partition.start.is_none() || partition.start < partition.end)
+        {
+            let keep = Keep {
+                key: texts.first().map(|id| bytes::Bytes::copy_from_slice(id.as_bytes())),
+                texts: texts.clone(),
+                origins: if related { origins.clone() } else { Vec::new() },
+            };
+            let ask = Ask::ScanRecords {
+                topic: topic.name.clone(),
+                partition: partition.index,
+                from,
+                limit: scan_records,
+                keep,
+            };
+            let why =
+                if related { "retry or dead-letter copies name their original" } else { "records that hold the id" };
+            // Once per set of originals: a scan without them may not have kept the copies.
+            let key = format!("scan {}-{} {}", topic.name, partition.index, if related { origins.len() } else { 0 });
+            wants.push(Want { key, ask, why: why.to_owned() });
+        }
+    }
+    wants
+}

@@ -1,0 +1,335 @@
+//! What this room reads out of one row: the only place that asks `decode`.
+
+use crate::model::lines::LineView;
+use crate::model::spans::SpanView;
+use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, Timestamp, TraceId, Value};
+use smol_str::SmolStr;
+
+/// Part of a consumer span in a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handling {
+    /// The record was fetched or handed to the program.
+    Receive,
+    /// A handler worked on it.
+    Process,
+}
+
+/// What the headers of a retry or dead-letter record tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trail {
+    pub origin: Option<Coordinate>,
+    pub group: Option<SmolStr>,
+    pub attempt: Option<u32>,
+    pub due: Option<Timestamp>,
+    pub exception: Option<SmolStr>,
+}
+
+/// What a topic's name hints at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TopicHint {
+    Plain,
+    Retry,
+    DeadLetter,
+}
+
+fn text<'a>(span: SpanView<'a>, names: &[&str]) -> Option<SmolStr> {
+    names.iter().find_map(|name| span.attribute(name)).map(|value: Value<'a>| value.text().into())
+}
+
+fn integer(span: SpanView<'_>, names: &[&str]) -> Option<i64> {
+    names.iter().find_map(|name| span.attribute(name)?.integer())
+}
+
+/// Returns the topic a span writes to or reads from.
+pub(super) fn topic(span: SpanView<'_>) -> Option<SmolStr> {
+    text(span, &["messaging.destination.name", "messaging.destination", "messaging.source.name", "messaging.source"])
+}
+
+/// Returns the coordinate of the record a span writes or reads.
+pub(super) fn coordinate(span: SpanView<'_>) -> Option<Coordinate> {
+    let topic = topic(span)?;
+    let partition = integer(
+        span,
+        &[
+            "messaging.destination.partition.id",
+            "messaging.kafka.destination.partition",
+            "messaging.kafka.source.partition",
+            "messaging.kafka.partition",
+        ],
+    );
+    let offset = integer(span, &["messaging.kafka.offset", "messaging.kafka.message.offset"]);
+    if let (Some(partition), Some(offset)) = (partition, offset) {
+        return Some(Coordinate { topic, partition: i32::try_from(partition).ok()?, offset });
+    }
+    // The Python instrumentation writes the coordinate as `topic.partition.offset` into the message id.
+    let id = text(span, &["messaging.message.id"])?;
+    let rest = id.strip_prefix(topic.as_str())?.strip_prefix('.')?;
+    let (partition, offset) = rest.split_once('.')?;
+    Some(Coordinate { topic: topic.clone(), partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+}
+
+/// Returns the consumer group a span names.
+pub(super) fn group(span: SpanView<'_>) -> Option<SmolStr> {
+    text(span, &["messaging.consumer.group.name", "messaging.kafka.consumer.group", "messaging.consumer_group"])
+}
+
+/// Returns the record key a span names.
+pub(super) fn key(span: SpanView<'_>) -> Option<SmolStr> {
+    text(span, &["messaging.kafka.message.key", "messaging.kafka.message_key"])
+}
+
+/// Says what a consumer span does; `None` for other spans.
+pub(super) fn handling(span: SpanView<'_>) -> Option<Handling> {
+    if span.kind() != SpanKind::Consumer {
+        return None;
+    }
+    let operation = text(span, &["messaging.operation.type", "messaging.operation", "messaging.operation.name"]);
+    let word = operation.as_deref().or_else(|| span.name().rsplit(' ').next()).unwrap_or_default();
+    Some(if matches!(word, "receive" | "recv" | "poll") { Handling::Receive } else { Handling::Process })
+}
+
+/// Returns method and full URL of a call.
+pub(super) fn request(span: SpanView<'_>) -> (Option<SmolStr>, Option<SmolStr>) {
+    (text(span, &["http.request.method", "http.method"]), text(span, &["url.full", "http.url"]))
+}
+
+/// Returns the logical peer of a call: `peer.service`, else host and port.
+pub(super) fn peer(span: SpanView<'_>) -> SmolStr {
+    if let Some(peer) = text(span, &["peer.service"]) {
+        return peer;
+    }
+    let host = text(span, &["server.address", "net.peer.name", "http.host"]);
+    let port = integer(span, &["server.port", "net.peer.port"]);
+    match (host, port, request(span).1) {
+        (Some(host), Some(port), _) if !host.contains(':') => smol_str::format_smolstr!("{host}:{port}"),
+        (Some(host), _, _) => host,
+        (None, _, Some(url)) => url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("").into(),
+        (None, ..) => SmolStr::default(),
+    }
+}
+
+/// Returns the HTTP status code.
+pub(super) fn status_code(span: SpanView<'_>) -> Option<i64> {
+    integer(span, &["http.response.status_code", "http.status_code"])
+}
+
+/// Returns what tells requests with one URL apart: an idempotency key or the size of the body.
+pub(super) fn body_identity(span: SpanView<'_>) -> Option<SmolStr> {
+    text(
+        span,
+        &[
+            "http.request.header.idempotency-key",
+            "http.request.header.idempotency_key",
+            "idempotency.key",
+            "idempotency_key",
+            "order.id",
+            "order_id",
+            "orderId",
+            "item.id",
+            "http.request.body.size",
+            "http.request_content_length",
+        ],
+    )
+}
+
+/// Returns how often something claims the request was sent again.
+pub(super) fn resend_count(span: SpanView<'_>) -> Option<u32> {
+    integer(span, &["http.request.resend_count", "http.resend_count", "retry.count"])
+        .and_then(|count| u32::try_from(count).ok())
+}
+
+/// Returns class and head of the message of the error, when the span failed.
+pub(super) fn error(span: SpanView<'_>) -> Option<SmolStr> {
+    let event = span.events().find(|event| event.name == "exception");
+    let of = |name: &str| event.and_then(|event| event.attribute(name)).map(|value| SmolStr::from(value.text()));
+    let mut class = of("exception.type");
+    let mut message = of("exception.message");
+    // Spring wraps the failure of a retry topic; the cause stands in the stack trace only.
+    if class.as_deref().is_some_and(|class| class.ends_with("TimestampedException"))
+        && let Some(trace) = of("exception.stacktrace")
+        && let Some(cause) = trace.lines().filter_map(|line| line.trim().strip_prefix("Caused by: ")).next_back()
+    {
+        let (name, said) = cause.split_once(": ").unwrap_or((cause, ""));
+        (class, message) = (Some(name.into()), Some(said.into()));
+    }
+    let class = class.or_else(|| text(span, &["error.type"]).filter(|kind| kind.parse::<u32>().is_err()));
+    match (class, message.filter(|text| !text.is_empty())) {
+        (Some(class), Some(message)) => {
+            let head: String = message.chars().take(120).collect();
+            Some(smol_str::format_smolstr!("{class}: {head}"))
+        }
+        (Some(class), None) => Some(class),
+        (None, Some(message)) => Some(message),
+        (None, None) if has_failed(span) => text(span, &["otel.status_description"]),
+        (None, None) => None,
+    }
+}
+
+/// Says whether the span failed by its own account or by its status code.
+pub(super) fn has_failed(span: SpanView<'_>) -> bool {
+    let limit = if span.kind() == SpanKind::Client { 400 } else { 500 };
+    span.status() == SpanStatus::Error || status_code(span).is_some_and(|code| code >= limit)
+}
+
+/// Says whether the caller stopped waiting.
+pub(super) fn has_timed_out(span: SpanView<'_>) -> bool {
+    let told = error(span).is_some_and(|error| {
+        let error = error.to_ascii_lowercase();
+        ["timeout", "timed out", "deadline"].iter().any(|word| error.contains(word))
+    });
+    has_failed(span) && status_code(span).is_none() && told
+}
+
+/// Says whether the listener refused a record that was not due: the handler did not run.
+pub(super) fn is_not_due(span: SpanView<'_>) -> bool {
+    span.events().any(|event| {
+        event.attribute("exception.type").is_some_and(|class| class.text().contains("KafkaBackoffException"))
+            || event
+                .attribute("exception.stacktrace")
+                .is_some_and(|trace| trace.text().contains("KafkaBackoffException"))
+    })
+}
+
+fn header_text(record: &Record, names: &[&str]) -> Option<SmolStr> {
+    let value = names.iter().find_map(|name| record.headers_named(name).next_back())??;
+    std::str::from_utf8(value).ok().map(SmolStr::from)
+}
+
+fn header_number(record: &Record, names: &[&str]) -> Option<i64> {
+    let value = names.iter().find_map(|name| record.headers_named(name).next_back())??;
+    if let Some(number) = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()) {
+        return Some(number);
+    }
+    (value.len() <= 8).then(|| value.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)))
+}
+
+/// Returns what the headers of a retry or dead-letter record tell.
+pub(super) fn trail(record: &Record) -> Trail {
+    let topic = header_text(record, &["kafka_original-topic", "kafka_dlt-original-topic", "__connect.errors.topic"]);
+    let partition = header_number(
+        record,
+        &["kafka_original-partition", "kafka_dlt-original-partition", "__connect.errors.partition"],
+    );
+    let offset =
+        header_number(record, &["kafka_original-offset", "kafka_dlt-original-offset", "__connect.errors.offset"]);
+    let origin = match (topic, partition, offset) {
+        (Some(topic), Some(partition), Some(offset)) => {
+            i32::try_from(partition).ok().map(|partition| Coordinate { topic, partition, offset })
+        }
+        _ => None,
+    };
+    Trail {
+        origin: origin.filter(|origin| *origin != record.coordinate),
+        group: header_text(record, &["kafka_dlt-original-consumer-group", "kafka_original-consumer-group"]),
+        attempt: header_number(record, &["retry_topic-attempts"]).and_then(|count| u32::try_from(count).ok()),
+        due: header_number(record, &["retry_topic-backoff-timestamp"]).map(Timestamp::from_millis),
+        exception: header_text(
+            record,
+            &[
+                "kafka_exception-cause-fqcn",
+                "kafka_dlt-exception-cause-fqcn",
+                "kafka_exception-fqcn",
+                "kafka_dlt-exception-fqcn",
+                "__connect.errors.exception.class.name",
+            ],
+        ),
+    }
+}
+
+/// Returns the spans that a record's headers name, last writer last, with the sampled flag.
+pub(super) fn traceparents(record: &Record) -> Vec<(TraceId, SpanId, bool)> {
+    record
+        .headers_named("traceparent")
+        .flatten()
+        .filter_map(|value| {
+            let found = crate::model::id::recognise(std::str::from_utf8(value).ok()?)?;
+            match found.identity {
+                crate::model::Identity::Span(trace, span) => Some((trace, span, found.sampled != Some(false))),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// Returns what a topic's name hints at.
+pub(super) fn topic_hint(topic: &str) -> TopicHint {
+    let lower = topic.to_ascii_lowercase();
+    let mut words = lower.split(['-', '.', '_']);
+    if words.clone().any(|word| matches!(word, "dlt" | "dlq" | "dead" | "deadletter" | "error" | "errors")) {
+        TopicHint::DeadLetter
+    } else if words.any(|word| word == "retry" || word == "retries") {
+        TopicHint::Retry
+    } else {
+        TopicHint::Plain
+    }
+}
+
+/// Says whether one topic's name is the other's with a retry or dead-letter word attached.
+pub(super) fn are_related(topic: &str, other: &str) -> bool {
+    let stem = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        let words: Vec<&str> = lower.split(['-', '.', '_']).collect();
+        let end = words.iter().position(|word| {
+            matches!(*word, "dlt" | "dlq" | "dead" | "deadletter" | "error" | "errors" | "retry" | "retries")
+        });
+        words[..end.filter(|end| *end > 0).unwrap_or(words.len())].join("-")
+    };
+    topic != other && stem(topic) == stem(other)
+}
+
+/// Returns the trace and span a log line names in its fields or text.
+pub(super) fn line_trace(line: LineView<'_>) -> Option<(TraceId, Option<SpanId>)> {
+    let field = |names: &[&str]| {
+        names.iter().find_map(|name| line.field(name).map(SmolStr::from).or_else(|| in_text(line.text(), name)))
+    };
+    let trace = field(&["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"]);
+    let trace = trace.filter(|text| matches!(text.len(), 16 | 32)).and_then(|text| TraceId::parse(&text))?;
+    let span = field(&["span_id", "spanid", "spanId", "spanID", "mdc_span_id", "otelSpanID"]);
+    Some((trace, span.and_then(|text| SpanId::parse(&text))))
+}
+
+/// Finds `name=value` and `"name":"value"`.
+fn in_text(text: &str, name: &str) -> Option<SmolStr> {
+    text.match_indices(name).find_map(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            return None;
+        }
+        let rest = text[at + name.len()..].trim_start_matches(['"', ' ']);
+        let rest = rest.strip_prefix([':', '='])?.trim_start_matches(['"', ' ']);
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        (end > 0).then(|| rest[..end].into())
+    })
+}
+
+/// Returns the coordinates a log line names as `topic-partition@offset`.
+pub(super) fn line_coordinates(line: LineView<'_>) -> impl Iterator<Item = Coordinate> + '_ {
+    let legal = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@'));
+    line.text()
+        .split(legal)
+        .filter(|word| word.contains('@'))
+        .filter_map(|word| Coordinate::parse(word.trim_matches(['.', '-'])))
+}
+
+/// Says whether `id` stands in `text` on token boundaries.
+pub(super) fn contains_token(text: &str, id: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    !id.is_empty()
+        && text.match_indices(id).any(|(at, _)| {
+            !text[..at].chars().next_back().is_some_and(joins)
+                && !text[at + id.len()..].chars().next().is_some_and(joins)
+        })
+}
+
+/// Says whether a record holds the id as its key, as a header's value or in its value.
+pub(super) fn record_holds(record: &Record, id: &str) -> bool {
+    let holds = |bytes: &bytes::Bytes| std::str::from_utf8(bytes).is_ok_and(|text| contains_token(text, id));
+    record.key.as_ref().is_some_and(|key| key == id.as_bytes() || holds(key))
+        || record.value.as_ref().is_some_and(holds)
+        || record.headers.iter().filter_map(|header| header.value.as_ref()).any(holds)
+}
+
+/// Says whether a span carries the id as the whole value of an attribute.
+pub(super) fn span_holds(span: SpanView<'_>, id: &str) -> bool {
+    span.attributes().any(|(_, value)| matches!(value, Value::Text(text) if text == id))
+}

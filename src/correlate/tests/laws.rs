@@ -1,0 +1,63 @@
+//! What holds for any case: order, repeats, strangers and missing sources.
+
+use super::build::{World, record, span, traceparent};
+use super::{T, poisoned};
+use crate::diagnose;
+use crate::model::{SourceKind, SpanKind, TraceId, Verdict};
+use proptest::prelude::*;
+
+fn anchors() -> impl Strategy<Value = String> {
+    prop_oneof![Just("orders-2@17".to_owned()), Just("ord-1".to_owned()), Just(TraceId(T).to_string())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_replies_changes_nothing(anchor in anchors(), turn in 0usize..7) {
+        let (one, other) = (poisoned().hunt(&anchor, &[], 0), poisoned().hunt(&anchor, &[], turn));
+        prop_assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    }
+
+    #[test]
+    fn repeated_spans_change_nothing(anchor in anchors(), which in any::<prop::sample::Index>()) {
+        let mut world = poisoned();
+        let again = which.get(&world.spans).clone();
+        world.spans.push(again);
+        prop_assert_eq!(world.case(&anchor).journey, poisoned().case(&anchor).journey);
+    }
+
+    #[test]
+    fn strangers_change_nothing(anchor in anchors(), count in 1u64..6) {
+        let mut world = poisoned();
+        for number in 0..count {
+            let trace = 0x5000 + u128::from(number);
+            let offset = 100 + number as i64;
+            world.spans.push(span(trace, 7, 0, "fulfilment", SpanKind::Consumer, 50, 10).topic("orders", 2, offset));
+            world.records.push(record(&format!("orders-2@{offset}"), "ord-77", 40, &[traceparent(trace, 9, "03")]));
+            world.lines.push(("fulfilment", 60, format!("ord-77 trace_id={}", TraceId(trace))));
+        }
+        prop_assert_eq!(world.case(&anchor).journey, poisoned().case(&anchor).journey);
+    }
+
+    #[test]
+    fn a_missing_source_adds_nothing(anchor in anchors(), number in 0usize..3) {
+        let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[SourceKind::ALL[number]], 0));
+        let count = |world: &crate::model::Case| {
+            let deliveries: usize = world.journey.messages.iter().map(|message| message.deliveries.len()).sum();
+            (world.journey.operations.len(), deliveries)
+        };
+        prop_assert!(count(&less).0 <= count(&full).0 && count(&less).1 <= count(&full).1);
+        for ((code, before), (_, after)) in diagnose::run(&full).into_iter().zip(diagnose::run(&less)) {
+            // R25 tells what is missing: it grows by its nature.
+            let new = matches!(after, Verdict::Findings(_)) && !matches!(before, Verdict::Findings(_));
+            prop_assert!(code == "R25" || !new, "{code}");
+        }
+    }
+}
+
+#[test]
+fn nothing_found_is_a_case_too() {
+    let case = World::default().case("ord-404");
+    assert!(!case.is_found() && case.journey.rows.iter().all(|row| !row.text.is_empty()));
+}

@@ -1,0 +1,210 @@
+//! Look-alikes, each beside its twin, and the laws of the hunt.
+
+mod build;
+mod laws;
+
+use crate::diagnose;
+use crate::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome};
+use crate::model::{Absence, Case, SpanKind, TraceId, Verdict};
+use build::{S, World, at, ms, origin, record, span, traceparent};
+
+const T: u128 = 0xabc_def0_1234_5678_9abc_def0_1234_5678;
+
+fn calls(urls: [&str; 3], statuses: [i64; 3]) -> World {
+    let mut spans = vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 1_000)];
+    for number in 0..3u64 {
+        let begin = 10 + number as i64 * 200;
+        let status = statuses[number as usize];
+        spans
+            .push(span(T, 10 + number, 1, "checkout", SpanKind::Client, begin, 50).post(urls[number as usize], status));
+        spans.push(S {
+            failed: status >= 500,
+            ..span(T, 20 + number, 10 + number, "payments", SpanKind::Server, begin + 5, 40)
+                .with("http.response.status_code", status)
+        });
+    }
+    World { spans, ..World::default() }
+}
+
+fn by_trace(world: &World) -> Case {
+    world.case(&TraceId(T).to_string())
+}
+
+fn verdict(case: &Case, code: &str) -> Verdict {
+    diagnose::run(case).into_iter().find(|(known, _)| known == code).expect("a rule with that code").1
+}
+
+#[test]
+fn failed_calls_of_one_address_are_attempts() {
+    let case = by_trace(&calls(["http://p/charge"; 3], [503, 503, 200]));
+    let operation = &case.journey.operations[0];
+    assert_eq!((case.journey.operations.len(), operation.attempts.len()), (1, 3));
+    assert_eq!((operation.grouping, operation.executions()), (Grouping::Strong, 3));
+    assert_eq!(case.journey.outcome, Outcome::SucceededAfterRetries);
+}
+
+#[test]
+fn a_loop_over_items_is_no_retry() {
+    let case = by_trace(&calls(["http://p/items/1", "http://p/items/2", "http://p/items/3"], [503, 503, 503]));
+    assert_eq!(case.journey.operations.len(), 3);
+    let case = by_trace(&calls(["http://p/charge"; 3], [200, 200, 200]));
+    assert_eq!(case.journey.operations.len(), 3, "a call after a success is another call");
+}
+
+#[test]
+fn a_hedge_is_not_a_retry() {
+    let mut world = calls(["http://p/charge"; 3], [503, 200, 200]);
+    world.spans[3].at = 20;
+    assert_eq!(by_trace(&world).journey.operations[0].attempts.len(), 1);
+}
+
+#[test]
+fn an_unknown_identity_is_only_possible() {
+    let mut world = calls(["http://p/charge"; 3], [503, 503, 200]);
+    for span in &mut world.spans {
+        span.attributes.retain(|(name, _)| *name != "url.full");
+    }
+    assert_eq!(by_trace(&world).journey.operations[0].grouping, Grouping::Possible);
+}
+
+#[test]
+fn one_client_span_with_two_servers_is_a_hidden_retry() {
+    let mut world = calls(["http://p/charge"; 3], [200, 200, 200]);
+    world.spans.push(span(T, 99, 10, "payments", SpanKind::Server, 30, 5));
+    let case = by_trace(&world);
+    let operation = &case.journey.operations[0];
+    assert_eq!((operation.attempts.len(), operation.attempts[0].executions.len()), (1, 2));
+}
+
+#[test]
+fn a_run_without_its_caller_is_an_attempt_without_span() {
+    let mut world = World { spans: vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 1_000)], ..World::default() };
+    world.spans.push(span(T, 5, 0xdead, "payments", SpanKind::Server, 20, 2_500));
+    let case = by_trace(&world);
+    let attempt = &case.journey.operations[0].attempts[0];
+    assert_eq!((attempt.span, attempt.executions.len()), (None, 1));
+}
+
+#[test]
+fn layers_are_counted_and_found() {
+    let mut spans = vec![span(T, 1, 0, "gateway", SpanKind::Server, 0, 9_000)];
+    for outer in 0..2u64 {
+        let begin = outer as i64 * 3_000;
+        spans.push(span(T, 10 + outer, 1, "gateway", SpanKind::Client, begin + 10, 2_000).post("http://c/pay", 503));
+        spans.push(span(T, 20 + outer, 10 + outer, "checkout", SpanKind::Server, begin + 20, 1_900));
+        for inner in 0..3u64 {
+            let id = 100 + outer * 10 + inner;
+            let begin = begin + 30 + inner as i64 * 300;
+            spans.push(span(T, id, 20 + outer, "checkout", SpanKind::Client, begin, 100).post("http://b/charge", 503));
+            spans.push(span(T, id + 100, id, "bank-adapter", SpanKind::Server, begin + 1, 90));
+        }
+    }
+    let case = by_trace(&World { spans, ..World::default() });
+    assert!(
+        case.journey.summary.as_str().contains("3 attempts in 2 layers, 6 executions at bank-adapter"),
+        "{}",
+        case.journey.summary
+    );
+    assert!(matches!(verdict(&case, "R02"), Verdict::Findings(_)));
+    assert!(matches!(verdict(&by_trace(&calls(["http://p/charge"; 3], [503, 503, 200])), "R02"), Verdict::Clear));
+}
+
+/// A record that fails, waits and ends as a dead letter.
+fn poisoned() -> World {
+    let publish = span(T, 2, 1, "shop", SpanKind::Producer, 5, 1).topic("orders", 2, 17);
+    let mut spans = vec![span(T, 1, 0, "shop", SpanKind::Server, 0, 20), publish];
+    for number in 0..3 {
+        let begin = 100 + number * 100;
+        let process = span(T, 30 + number as u64, 2, "fulfilment", SpanKind::Consumer, begin, 50);
+        spans.push(process.topic("orders", 2, 17).group("fulfilment").fails("java.lang.IllegalStateException"));
+    }
+    spans.push(span(T, 40, 32, "fulfilment", SpanKind::Producer, 345, 1).topic("orders-dlt", 2, 4));
+    let mut letter = origin("orders", 2, 17);
+    letter.push(("kafka_dlt-original-consumer-group", b"fulfilment".to_vec()));
+    letter.push(traceparent(T, 40, "03"));
+    let records = vec![
+        record("orders-2@17", "ord-1", 6, &[traceparent(T, 2, "03")]),
+        record("orders-dlt-2@4", "ord-1", 346, &letter),
+        record("orders-2@18", "ord-2", 7, &[traceparent(0x77, 2, "03")]),
+    ];
+    World {
+        spans,
+        records,
+        lines: vec![("fulfilment", 120, format!("level=error order ord-1 trace_id={}", TraceId(T)))],
+    }
+}
+
+#[test]
+fn every_anchor_leads_to_the_same_message() {
+    for anchor in ["orders-2@17", "orders-dlt-2@4", "ord-1", &TraceId(T).to_string()] {
+        let case = poisoned().case(anchor);
+        assert_eq!(case.journey.outcome, Outcome::DeadLettered, "{anchor}");
+        assert_eq!(case.journey.messages.len(), 1, "{anchor}: {:?}", case.aliases);
+        let message = &case.journey.messages[0];
+        let roles: Vec<CopyRole> = message.copies.iter().map(|copy| copy.role).collect();
+        assert_eq!(roles, [CopyRole::Original, CopyRole::DeadLetter], "{anchor}");
+        assert_eq!(
+            message.deliveries.iter().map(|delivery| delivery.ordinal).collect::<Vec<_>>(),
+            [1, 2, 3],
+            "{anchor}"
+        );
+        let said = case.journey.summary.as_str();
+        assert!(
+            said.contains("record orders-2@17 delivered 3 times to fulfilment; dead-lettered at orders-dlt-2@4"),
+            "{said}"
+        );
+        assert!(
+            matches!(verdict(&case, "R07"), Verdict::Findings(_))
+                && matches!(verdict(&case, "R10"), Verdict::Findings(_))
+        );
+    }
+}
+
+#[test]
+fn two_groups_are_no_redelivery_and_a_refusal_is_no_delivery() {
+    let mut world = poisoned();
+    for (number, span) in world.spans.iter_mut().filter(|span| span.kind == SpanKind::Consumer).enumerate() {
+        span.attributes.retain(|(name, _)| *name != "messaging.kafka.consumer.group");
+        span.attributes.push(("messaging.kafka.consumer.group", format!("group-{number}")));
+    }
+    let case = world.case("orders-2@17");
+    assert!(case.journey.messages[0].deliveries.iter().all(|delivery| delivery.ordinal == 1));
+    let mut world = poisoned();
+    world.spans[2].exception = Some("org.springframework.kafka.listener.KafkaBackoffException");
+    let case = world.case("orders-2@17");
+    let first = &case.journey.messages[0].deliveries[0];
+    assert_eq!((first.result, first.ordinal), (DeliveryResult::NotDue, 0));
+    assert!(!matches!(verdict(&case, "R07"), Verdict::Findings(_)));
+}
+
+#[test]
+fn a_waiting_copy_is_told_with_its_due_time() {
+    let mut headers = origin("orders", 0, 3);
+    headers.push(("retry_topic-attempts", 2i32.to_be_bytes().to_vec()));
+    headers.push(("retry_topic-backoff-timestamp", ms(900_000).millis().to_be_bytes()[2..].to_vec()));
+    let records = vec![record("orders-0@3", "ord-9", 5, &[]), record("orders-retry-0-0@1", "ord-9", 50, &headers)];
+    let case = World { records, ..World::default() }.case("orders-0@3");
+    assert_eq!(case.journey.outcome, Outcome::Waiting { due: Some(ms(900_000)) });
+    assert_eq!(case.journey.messages[0].copies[1].origin, Some(at("orders-0@3")));
+    assert!(matches!(verdict(&case, "R11"), Verdict::Findings(_)));
+}
+
+#[test]
+fn an_unsampled_trace_is_not_called_missing() {
+    let records = vec![record("orders-0@3", "k", 5, &[traceparent(0x99, 2, "02")])];
+    let case = World { records, ..World::default() }.case("orders-0@3");
+    let trace = TraceId(0x99).to_string();
+    let gap = case.journey.gaps.iter().find(|gap| gap.what.as_str().contains(&trace)).expect("a gap");
+    assert_eq!(gap.reason, Absence::NotInstrumented);
+}
+
+#[test]
+fn cycles_and_repeated_ids_survive() {
+    let spans = vec![
+        span(T, 1, 2, "a", SpanKind::Server, 0, 5),
+        span(T, 2, 1, "b", SpanKind::Server, 1, 5),
+        span(T, 3, 3, "c", SpanKind::Client, 2, 5),
+        span(T, 1, 2, "d", SpanKind::Server, 3, 5),
+    ];
+    assert_eq!(by_trace(&World { spans, ..World::default() }).journey.traces, [TraceId(T)]);
+}
