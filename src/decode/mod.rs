@@ -6,3 +6,5 @@
 //! kept. It knows nothing of requests, journeys or screens.
 //!
 //! Each family of headers is one file in `headers` and one line in its list.
+
+pub mod attributes;

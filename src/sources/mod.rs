@@ -8,6 +8,7 @@
 //! A source never fails as a whole: a fault or a note says what is missing, the rest is returned. Parsing is for
 //! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in [`open`]; copy `jaeger`.
 
+pub mod http;
 pub mod lease;
 
 use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};

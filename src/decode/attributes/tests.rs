@@ -1,0 +1,73 @@
+use super::*;
+use crate::model::spans::{Place, SpanHead, SpanStore};
+use crate::model::{SpanRow, Timestamp};
+
+fn store(attributes: &[(&str, Value<'_>)], event: &[(&str, Value<'_>)]) -> SpanStore {
+    let mut store = SpanStore::default();
+    for (key, value) in attributes {
+        store.push_attribute(Place::Span, key, *value);
+    }
+    for (key, value) in event {
+        store.push_attribute(Place::Event, key, *value);
+    }
+    store.push_event(Timestamp(1), "exception");
+    let process = store.process();
+    store.finish(SpanHead { process, ..SpanHead::default() });
+    store
+}
+
+#[test]
+fn every_generation_names_the_same_record() {
+    use Value::{Int, Text};
+    let check = |attributes: &[(&str, Value<'_>)], want: Option<&str>| {
+        let store = store(attributes, &[]);
+        let found = record_coordinate(store.span(SpanRow(0))).map(|at| at.to_string());
+        assert_eq!(found.as_deref(), want, "{attributes:?}");
+    };
+    let topic = ("messaging.destination", Text("orders"));
+    check(
+        &[topic, ("messaging.kafka.partition", Int(7)), ("messaging.kafka.message.offset", Text("9"))],
+        Some("orders-7@9"),
+    );
+    check(
+        &[
+            ("messaging.destination.name", Text("orders")),
+            ("messaging.destination.partition.id", Text("7")),
+            ("kafka.offset", Int(9)),
+        ],
+        Some("orders-7@9"),
+    );
+    let python = ("otel.scope.name", Text("opentelemetry.instrumentation.confluent_kafka"));
+    check(&[python, ("messaging.message_id", Text("eu.orders.7.9"))], Some("eu.orders-7@9"));
+    check(&[("messaging.message_id", Text("eu.orders.7.9"))], None);
+    let sarama = ("otel.scope.name", Text("go.opentelemetry.io/otelsarama"));
+    check(
+        &[sarama, topic, ("messaging.kafka.partition", Int(7)), ("messaging.message_id", Text("9"))],
+        Some("orders-7@9"),
+    );
+    check(&[topic, ("messaging.kafka.partition", Text("none")), ("kafka.offset", Int(9))], None);
+}
+
+#[test]
+fn a_wrapped_exception_is_told_by_its_cause() {
+    let trace = "org.x.TimestampedException: failed\n\tat a.b\nCaused by: org.x.ListenerExecutionFailedException: thrown\n\
+                 Caused by: com.shop.CardDeclined: no money: really\n";
+    let wrapped = store(
+        &[],
+        &[
+            ("exception.type", Value::Text("org.springframework.kafka.listener.TimestampedException")),
+            ("exception.stacktrace", Value::Text(trace)),
+        ],
+    );
+    let span = wrapped.span(SpanRow(0));
+    let found = error(span).unwrap();
+    assert_eq!((&*found.class, &*found.message), ("com.shop.CardDeclined", "no money: really"));
+    assert!(!not_due(span));
+}
+
+#[test]
+fn a_record_that_is_not_due_is_no_attempt() {
+    let early =
+        store(&[], &[("exception.type", Value::Text("org.springframework.kafka.listener.KafkaBackoffException"))]);
+    assert!(not_due(early.span(SpanRow(0))));
+}

@@ -1,0 +1,420 @@
+//! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
+
+use super::lease::{Budget, Lease};
+use crate::config::HttpEndpoint;
+use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind, Timestamp};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, redirect};
+use secrecy::ExposeSecret;
+use std::error::Error;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use url::{Host, Url};
+
+/// Wait for a connection; the whole request is bounded by its lease.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Bytes kept of the body of an answer that is no success.
+const ERROR_TEXT: usize = 64 << 10;
+/// Tries after the first one.
+const RETRIES: usize = 2;
+/// Redirects followed, all on the same host.
+const REDIRECTS: usize = 4;
+
+/// One endpoint; connections are made when first needed and kept.
+#[derive(Debug)]
+pub struct Http {
+    endpoint: HttpEndpoint,
+    source: SourceKind,
+    client: OnceLock<Result<Client, String>>,
+}
+
+/// Takes the body of a good answer while it arrives.
+pub trait BodySink: Send {
+    /// Takes the next bytes; [`ControlFlow::Break`] ends the request early, which is no fault.
+    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()>;
+}
+
+impl BodySink for Vec<u8> {
+    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        self.extend_from_slice(bytes);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Status of an answer. Only a 2xx body goes to the sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// HTTP status.
+    pub status: u16,
+    /// Unless 2xx: the first 64 KiB of the body.
+    pub text: String,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Each try, in order; `rows` is for the caller to fill in.
+    pub exchanges: Vec<Exchange>,
+    /// What was asked of whom, without credentials: `GET http://127.0.0.1:3100/loki/api/v1/labels`.
+    pub asked: SafeText,
+    /// The status, or what prevented an answer. 401, 403 and redirects elsewhere are faults already. After a fault the
+    /// sink may hold the first part of a body.
+    pub outcome: Result<Head, Fault>,
+}
+
+impl Head {
+    /// Says whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Says whether a body is a web page (a login, a wrong base path) instead of an answer.
+pub fn looks_like_html(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// A request that can be made again.
+struct Plan<'a> {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    form: &'a [(&'a str, String)],
+    line: SafeText,
+    asked: SafeText,
+}
+
+/// Why a try ended, and whether another one may help.
+struct Failure {
+    fault: Fault,
+    again: bool,
+}
+
+impl Http {
+    /// Returns a client of `endpoint`; nothing is connected yet.
+    pub fn new(endpoint: &HttpEndpoint, kind: SourceKind) -> Self {
+        Self { endpoint: endpoint.clone(), source: kind, client: OnceLock::new() }
+    }
+
+    /// Returns the base URL without credentials.
+    pub fn address(&self) -> SafeText {
+        SafeText::new(bare(&self.endpoint.url).as_str().trim_end_matches('/'))
+    }
+
+    /// Gets `path` below the base URL. `path` begins with `/` and is percent-encoded; `query` and `headers` are not
+    /// secret and are shown to people.
+    pub async fn get(
+        &self,
+        budget: &Budget,
+        path: &str,
+        query: &[(&str, String)],
+        headers: &[(&str, &str)],
+        sink: &mut dyn BodySink,
+    ) -> Fetched {
+        let plan = self.plan(Method::GET, path, query, &[], headers);
+        self.fetch(budget, plan, sink).await
+    }
+
+    /// Posts a form to `path`: only for Loki's query routes, which read a long query this way and change nothing.
+    pub async fn post_form(
+        &self,
+        budget: &Budget,
+        path: &str,
+        form: &[(&str, String)],
+        headers: &[(&str, &str)],
+        sink: &mut dyn BodySink,
+    ) -> Fetched {
+        let plan = self.plan(Method::POST, path, &[], form, headers);
+        self.fetch(budget, plan, sink).await
+    }
+
+    /// Returns the fault for an answer that is no success.
+    pub fn failed(&self, asked: &SafeText, head: &Head) -> Fault {
+        let words = head.text.trim();
+        let words = if looks_like_html(words.as_bytes()) { "a web page" } else { words };
+        let came = SafeText::from(format!("HTTP {}: {words}", head.status)).cut(400);
+        let hint = match head.status {
+            404 => "check the URL and its base path: the server has no such route",
+            429 => "the server limits requests: narrow the question or wait",
+            500.. => "look at the server's own log",
+            _ => "the server did not take the request: check its version and limits",
+        };
+        self.fault(FaultKind::Failed, asked, came, hint)
+    }
+
+    /// Returns the fault for a web page where data was expected.
+    pub fn web_page(&self, asked: &SafeText) -> Fault {
+        let hint = "check the URL and its base path, and whether a login page stands in front";
+        self.fault(FaultKind::Damaged, asked, SafeText::own("a web page (HTML) instead of data"), hint)
+    }
+
+    /// Returns a fault of this source.
+    pub fn fault(&self, kind: FaultKind, asked: &SafeText, came: SafeText, hint: &'static str) -> Fault {
+        Fault { source: self.source, kind, asked: asked.clone(), came, hint: SafeText::own(hint) }
+    }
+
+    fn plan<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        form: &'a [(&'a str, String)],
+        headers: &[(&str, &str)],
+    ) -> Plan<'a> {
+        let mut url = self.endpoint.url.clone();
+        url.set_path(&format!("{}{path}", self.endpoint.url.path().trim_end_matches('/')));
+        url.set_query(None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let shown = bare(&url);
+        let mut line = format!("curl -sS {}", quote(shown.as_str()));
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            if let (Ok(key), Ok(content)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                all.insert(key, content);
+                line.push_str(&format!(" -H {}", quote(&format!("{name}: {value}"))));
+            }
+        }
+        for (name, value) in &self.endpoint.headers {
+            if let (Ok(key), Ok(mut content)) =
+                (name.parse::<HeaderName>(), HeaderValue::from_str(value.expose_secret()))
+            {
+                content.set_sensitive(true);
+                all.insert(key, content);
+                line.push_str(&format!(" -H {}", quote(&format!("{name}: ***"))));
+            }
+        }
+        for (name, value) in form {
+            line.push_str(&format!(" --data-urlencode {}", quote(&format!("{name}={value}"))));
+        }
+        let asked = SafeText::from(format!("{method} {shown}"));
+        Plan { method, url, headers: all, form, line: line.into(), asked }
+    }
+
+    async fn fetch(&self, budget: &Budget, plan: Plan<'_>, sink: &mut dyn BodySink) -> Fetched {
+        let (mut exchanges, asked) = (Vec::new(), plan.asked.clone());
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(150))
+            .with_max_times(RETRIES)
+            .with_jitter()
+            .build();
+        let mut until: Option<Instant> = None;
+        let outcome = loop {
+            let lease = match budget.lease().await {
+                Ok(lease) => lease,
+                Err(fault) => break Err(fault),
+            };
+            let deadline = *until.get_or_insert(lease.deadline());
+            let at = Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX));
+            let (begun, mut bytes, mut asks_wait) = (Instant::now(), 0, None);
+            let tried = self.attempt(&plan, &lease, deadline, sink, &mut bytes, &mut asks_wait).await;
+            let status = match &tried {
+                Ok(head) if head.is_success() => SafeText::own("ok"),
+                Ok(head) => SafeText::from(head.status.to_string()),
+                Err(failure) => failure.fault.came.cut(120),
+            };
+            let took = Nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+            let request = plan.line.clone();
+            exchanges.push(Exchange { source: self.source, request, at, took, bytes, rows: 0, status });
+            let again = match &tried {
+                Ok(head) => matches!(head.status, 429 | 502 | 503),
+                Err(failure) => failure.again,
+            };
+            let done = tried.map_err(|failure| failure.fault);
+            let Some(wait) = again.then(|| waits.next()).flatten() else { break done };
+            let wait = asks_wait.unwrap_or(wait);
+            if Instant::now() + wait >= deadline {
+                break done;
+            }
+            tokio::select! {
+                () = lease.cancelled() => break done,
+                () = tokio::time::sleep(wait) => {}
+            }
+        };
+        Fetched { exchanges, asked, outcome }
+    }
+
+    async fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        lease: &Lease,
+        deadline: Instant,
+        sink: &mut dyn BodySink,
+        bytes: &mut u64,
+        asks_wait: &mut Option<Duration>,
+    ) -> Result<Head, Failure> {
+        let client = match self.client.get_or_init(|| build(&self.endpoint.url)) {
+            Ok(client) => client,
+            Err(why) => return Err(self.end(FaultKind::Unsupported, plan, why.clone(), "check the host's TLS set-up")),
+        };
+        let deadline = deadline.min(lease.deadline());
+        let request = client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
+        let request = if plan.form.is_empty() { request } else { form(request, plan.form) };
+        let talk = async {
+            let answer = request.send().await.map_err(|error| self.broken(plan, &error, 0))?;
+            *asks_wait = retry_after(&answer);
+            self.read(plan, lease, answer, sink, bytes).await
+        };
+        let result = tokio::select! {
+            biased;
+            () = lease.cancelled() => None,
+            result = timeout_at(deadline, talk) => Some(result),
+        };
+        match result {
+            None => Err(self.end(FaultKind::Cancelled, plan, "cancelled".to_owned(), "ask again")),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => {
+                let came = format!("no whole answer in time; {bytes} bytes had arrived");
+                Err(self.end(FaultKind::TimedOut, plan, came, "narrow the time range, or raise the request time-out"))
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        plan: &Plan<'_>,
+        lease: &Lease,
+        mut answer: Response,
+        sink: &mut dyn BodySink,
+        bytes: &mut u64,
+    ) -> Result<Head, Failure> {
+        let status = answer.status();
+        let mut text = Vec::new();
+        loop {
+            let chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // The status of a refusal tells more than the loss of its text.
+                Err(_) if !status.is_success() => break,
+                Err(error) => return Err(self.broken(plan, &error, *bytes)),
+            };
+            *bytes += chunk.len() as u64;
+            if !lease.receive(chunk.len() as u64) {
+                let came = format!("budget of bytes spent after {bytes} bytes of this answer");
+                return Err(self.end(FaultKind::TooLarge, plan, came, "narrow the question or raise the budget"));
+            }
+            if status.is_success() {
+                if sink.take(&chunk).is_break() {
+                    break;
+                }
+            } else {
+                text.extend_from_slice(&chunk[..chunk.len().min(ERROR_TEXT - text.len())]);
+                if text.len() == ERROR_TEXT {
+                    break;
+                }
+            }
+        }
+        let head = Head { status: status.as_u16(), text: String::from_utf8_lossy(&text).into_owned() };
+        let hint = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "check the tenant and authorisation headers of the profile"
+            }
+            _ if status.is_redirection() => {
+                "the answer leads to another host (a login?): check the URL and the headers"
+            }
+            _ => return Ok(head),
+        };
+        let came = self.failed(&plan.asked, &head).came;
+        Err(Failure { fault: self.fault(FaultKind::Refused, &plan.asked, came, hint), again: false })
+    }
+
+    fn end(&self, kind: FaultKind, plan: &Plan<'_>, came: String, hint: &'static str) -> Failure {
+        Failure { fault: self.fault(kind, &plan.asked, came.into(), hint), again: false }
+    }
+
+    /// Says what a transport error means. The client's own words hold the URL, so only its causes are told.
+    fn broken(&self, plan: &Plan<'_>, error: &reqwest::Error, bytes: u64) -> Failure {
+        let (mut words, mut parse, mut cause) = (String::new(), false, error.source());
+        while let Some(inner) = cause {
+            parse |= inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+            words = inner.to_string();
+            if let Some(io) = inner.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::ConnectionRefused
+            {
+                words = "connection refused".to_owned();
+            }
+            if words.contains("dns") || words.contains("lookup address") {
+                words = format!("the name was not found ({words})");
+                break;
+            }
+            cause = inner.source();
+        }
+        let words = if words.is_empty() { "the connection failed".to_owned() } else { words };
+        let (kind, came, hint) = if error.is_connect() {
+            (FaultKind::Unreachable, words, "check that the server runs, its address and port, and the way to it")
+        } else if error.is_timeout() {
+            (FaultKind::TimedOut, words, "narrow the question, or raise the request time-out")
+        } else if parse {
+            (FaultKind::Damaged, format!("not HTTP: {words}"), "check the port: something else than HTTP answers there")
+        } else if error.is_body() || error.is_decode() || bytes > 0 {
+            let came = format!("the answer was cut after {bytes} bytes: {words}");
+            (FaultKind::Damaged, came, "ask again; a proxy or the server may limit time or size of answers")
+        } else {
+            let came = format!("the connection ended before an answer: {words}");
+            (FaultKind::Unreachable, came, "look at the server's own log, and at proxies on the way")
+        };
+        Failure { again: error.is_connect(), ..self.end(kind, plan, came, hint) }
+    }
+}
+
+fn form(request: RequestBuilder, pairs: &[(&str, String)]) -> RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    request.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+}
+
+fn retry_after(answer: &Response) -> Option<Duration> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn build(url: &Url) -> Result<Client, String> {
+    // Fails only when a provider is there already, which serves as well.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let settings = || {
+        let builder = Client::builder()
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("hopscope/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::custom(|hop| {
+                let same = hop.previous().first().is_some_and(|first| first.origin() == hop.url().origin());
+                if same && hop.previous().len() <= REDIRECTS { hop.follow() } else { hop.stop() }
+            }));
+        if is_loopback(url) { builder.no_proxy() } else { builder }
+    };
+    settings().build().or_else(|_| {
+        // Slim containers have no store of authorities.
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let roots = roots.filter_map(|der| Certificate::from_der(der).ok());
+        settings().tls_certs_only(roots).build().map_err(|error| format!("no HTTP client: {error}"))
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+/// Returns the URL without name and password.
+fn bare(url: &Url) -> Url {
+    let mut bare = url.clone();
+    // Both fail only for URLs that cannot hold credentials.
+    let (_, _) = (bare.set_username(""), bare.set_password(None));
+    bare
+}
+
+/// Quotes for a POSIX shell.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests;
