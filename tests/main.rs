@@ -1,3 +1,4 @@
 //! All in-process tests in one binary.
 
+mod cli;
 mod tidy;

@@ -110,7 +110,7 @@ pub struct Content<'a> {
 }
 
 /// `hopscope/error/1`: why there is no answer.
-#[derive(Serialize)]
+#[derive(Serialize, Debug)]
 pub struct ErrorReport {
     /// `hopscope/error/1`.
     pub schema: &'static str,
@@ -121,7 +121,7 @@ pub struct ErrorReport {
 }
 
 /// One reason.
-#[derive(Serialize)]
+#[derive(Serialize, Debug)]
 pub struct ErrorRow {
     /// Where: flag, file with line and column, or source.
     pub place: SafeText,
