@@ -43,7 +43,7 @@ install_all() {
   place "$built" "$bin/$name" 755
   place "$checkout/LICENSE" "$documents/LICENSE" 644
   place "$checkout/README.md" "$documents/README.md" 644
-  say "installed: $bin/$name"
+  [ "$dry" -eq 1 ] || say "installed: $bin/$name"
   case ":${PATH:-}:" in
     *":$prefix/bin:"*) ;;
     *) say "not on PATH yet: export PATH=\"$prefix/bin:\$PATH\"" ;;
@@ -55,7 +55,7 @@ uninstall() {
     [ ! -e "$file" ] || run rm -f -- "$file"
   done
   [ ! -d "$documents" ] || [ "$dry" -eq 1 ] || rmdir -- "$documents" 2>/dev/null || say "kept, not empty: $documents"
-  say "removed from: $bin"
+  [ "$dry" -eq 1 ] || say "removed from: $bin"
 }
 
 # Copies beside the target and renames, so that a running program is not disturbed and no half file is left.

@@ -17,3 +17,6 @@ pub mod text;
 pub use format::{FORMATS, Format, Look};
 pub use present::{LagRow, NowReport, lag_rows};
 pub use report::{ErrorReport, Report};
+
+#[cfg(test)]
+mod tests;

@@ -28,19 +28,19 @@ impl Page<'_> {
     /// Breaks at spaces; following lines are indented.
     fn wrapped(&mut self, indent: usize, text: &str) {
         let width = self.look.width.max(20);
-        let mut line = String::new();
-        for word in SafeText::new(text).as_str().split(' ') {
-            let full = SafeText::new(&line).width() + SafeText::new(word).width() + 1 > width;
-            if full && line.trim().len() > indent {
+        let safe = SafeText::new(text);
+        let words = safe.as_str().trim_start_matches(' ');
+        let mut line = " ".repeat(safe.as_str().len() - words.len());
+        let mut begun = false;
+        for word in words.split(' ') {
+            if begun && SafeText::new(&line).width() + SafeText::new(word).width() + 1 > width {
                 self.line(&line);
                 line = " ".repeat(indent);
-                line.push_str(word);
-            } else {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
+            } else if begun {
+                line.push(' ');
             }
+            line.push_str(word);
+            begun = true;
         }
         self.line(&line);
     }

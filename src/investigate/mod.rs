@@ -12,3 +12,6 @@ pub mod sources;
 pub use now::read_now;
 pub use run::{Rounds, drive};
 pub use sources::SourceSet;
+
+#[cfg(test)]
+mod tests;

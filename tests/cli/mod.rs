@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, stdout, stderr.
 
+mod demo;
+
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
