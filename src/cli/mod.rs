@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod demo;
+pub mod desk;
 pub mod exit;
 pub mod out;
 pub mod settings;
@@ -32,6 +33,10 @@ pub fn main() -> u8 {
         }
     };
     let out = Out::of(&arguments);
+    if let (Some(id), Some(_)) = (&arguments.id, &arguments.verb) {
+        let what = format!("`{id}` stands before the verb");
+        return out.failure(&Failure::mistake("command line", &what, "write it behind: hopscope follow ID")).code();
+    }
     let done = match &arguments.verb {
         Some(Verb::Config { action }) => verbs::config(&arguments, *action, &out),
         Some(Verb::Demo { scenario, serve, port_base }) => {

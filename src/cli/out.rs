@@ -92,7 +92,7 @@ impl Out {
     pub fn failure(self, failure: &Failure) -> Exit {
         for row in &failure.rows {
             let text = format!("hopscope: {}: {}\n  {}", row.place.as_str(), row.what.as_str(), row.fix.as_str());
-            self.stderr(&text);
+            Self::stderr(&text);
         }
         if self.json {
             let rows = failure.rows.iter().map(|row| ErrorRow {
@@ -108,7 +108,7 @@ impl Out {
     /// Writes a remark, unless it is to be quiet.
     pub fn remark(self, text: &str) {
         if !self.quiet {
-            self.stderr(&format!("hopscope: {text}"));
+            Self::stderr(&format!("hopscope: {text}"));
         }
     }
 
@@ -118,7 +118,7 @@ impl Out {
             return;
         }
         for exchange in exchanges {
-            self.stderr(&format!(
+            Self::stderr(&format!(
                 "{:<6} {:>7} {:>6} rows {:>9} bytes  {}  {}",
                 exchange.source.name(),
                 exchange.took.human(),
@@ -130,7 +130,7 @@ impl Out {
         }
     }
 
-    fn stderr(self, text: &str) {
+    fn stderr(text: &str) {
         // Nobody is left to tell when stderr is closed.
         writeln!(io::stderr().lock(), "{text}").ok();
     }

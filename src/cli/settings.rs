@@ -37,24 +37,22 @@ fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure>
         Some(("environment HOPSCOPE_CONFIG", PathBuf::from(path)))
     });
     let read = |path: &Path| std::fs::read_to_string(path).map(|text| (path.display().to_string(), text));
-    match named {
-        Some((place, path)) => read(&path).map(Some).map_err(|error| {
+    if let Some((place, path)) = named {
+        return read(&path).map(Some).map_err(|error| {
             let what = format!("cannot read {}: {error}", path.display());
             Failure::mistake(place, &what, "check the path, or leave it out to use the user's own file")
-        }),
-        None => {
-            let Ok(base) = etcetera::choose_base_strategy() else { return Ok(None) };
-            let path = base.config_dir().join("hopscope").join("config.toml");
-            match read(&path) {
-                Ok(found) => Ok(Some(found)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(Failure::mistake(
-                    &path.display().to_string(),
-                    &format!("cannot read it: {error}"),
-                    "make it readable, or name another one with --config",
-                )),
-            }
-        }
+        });
+    }
+    let Ok(base) = etcetera::choose_base_strategy() else { return Ok(None) };
+    let path = base.config_dir().join("hopscope").join("config.toml");
+    match read(&path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::mistake(
+            &path.display().to_string(),
+            &format!("cannot read it: {error}"),
+            "make it readable, or name another one with --config",
+        )),
     }
 }
 

@@ -131,7 +131,7 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
     page.head("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)");
     let lane = case.journey.rows.iter().map(|row| row.lane.width()).max().unwrap_or(0).clamp(4, 16);
     for row in &case.journey.rows {
-        let line = format!(
+        let told = format!(
             "{} {}{} {} {}{}{}",
             row.at.clock(&page.look.zone),
             row.tier.mark(),
@@ -141,7 +141,7 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
             row.text.as_str(),
             took(row),
         );
-        page.line(&line);
+        page.line(&told);
     }
 }
 
@@ -169,15 +169,15 @@ fn write_record(page: &mut Page<'_>, record: &Record) {
     match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
         None => page.line("    value  (null: a tombstone)"),
         Some((value, Err(_))) => {
-            page.line(&format!("    value  {} bytes: {}", value.len(), SafeText::from_bytes(value).as_str()))
+            page.line(&format!("    value  {} bytes: {}", value.len(), SafeText::from_bytes(value).as_str()));
         }
         Some((_, Ok(value))) => {
             for (at, line) in text::lines(value).take(VALUE_LINES).enumerate() {
                 page.line(&format!("    {} {}", if at == 0 { "value " } else { "      " }, line.as_str()));
             }
-            let all = value.lines().count();
-            if all > VALUE_LINES {
-                page.line(&format!("           ({} more lines; -o json shows all)", all - VALUE_LINES));
+            let count = value.lines().count();
+            if count > VALUE_LINES {
+                page.line(&format!("           ({} more lines; -o json shows all)", count - VALUE_LINES));
             }
         }
     }

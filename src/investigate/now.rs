@@ -88,13 +88,12 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
         match kind {
             SourceKind::Jaeger => answered |= read_errors(sources, window, budgets, &mut part).await,
             SourceKind::Loki => {}
-            SourceKind::Kafka => match part.take(sources.ask(&Ask::Queues, budgets).await) {
-                Some(Rows::Queues(state)) => {
+            SourceKind::Kafka => {
+                if let Some(Rows::Queues(state)) = part.take(sources.ask(&Ask::Queues, budgets).await) {
                     part.queues = Some(*state);
                     answered = true;
                 }
-                Some(_) | None => {}
-            },
+            }
         }
     }
     part.lamp.light = match (answered, part.lamp.faults.is_empty() && part.lamp.notes.is_empty()) {

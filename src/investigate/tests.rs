@@ -8,7 +8,7 @@ use crate::model::id::recognise;
 use crate::model::now::Light;
 use crate::model::queue::{Commit, Group, Partition, Topic};
 use crate::model::{
-    Answer, Ask, Case, Fault, Nanos, QueueState, Reach, Reply, Rows, SafeText, SourceKind, SpanStore, Timestamp, Window,
+    Answer, Ask, Case, Fault, Nanos, QueueState, Reach, Reply, Rows, SafeText, SourceKind, Timestamp, Window,
 };
 use crate::sources::Source;
 use crate::sources::lease::Budget;
@@ -44,7 +44,7 @@ impl Source for Made {
                 (Habit::Hangs, _) => std::future::pending().await,
                 (Habit::Empty, Ask::Services) => Rows::Services(Vec::new()),
                 (Habit::Empty, Ask::Trace(_) | Ask::FindSpans { .. } | Ask::FindErrors { .. }) => {
-                    Rows::Spans(Box::new(SpanStore::default()))
+                    Rows::Spans(Box::default())
                 }
                 (Habit::Empty, Ask::FindLines { .. }) => Rows::Lines(Box::default()),
                 (Habit::Empty, Ask::Record(_) | Ask::ScanRecords { .. }) => Rows::Records(Vec::new()),

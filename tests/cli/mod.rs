@@ -22,14 +22,14 @@ fn text(bytes: &[u8]) -> String {
 
 fn config(home: &TempDir, content: &str) {
     let folder = home.path().join("hopscope");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), content).unwrap();
+    fs::create_dir_all(&folder).expect("the folder is ours");
+    fs::write(folder.join("config.toml"), content).expect("the folder is ours");
 }
 
 /// An address on loopback that refuses: the port was free a moment ago.
 fn refused() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("it listens").to_string()
 }
 
 #[test]
@@ -44,6 +44,7 @@ fn usage_mistakes_say_where_and_what_to_do() {
         (&["now", "--tz", "Mars/Base", "--jaeger", "http://127.0.0.1:1"], "--tz"),
         (&["now", "--profile", "nowhere"], "nowhere"),
         (&["now"], "hopscope demo"),
+        (&["orders", "now"], "orders"),
         (&["now", "--config", "does-not-exist.toml"], "does-not-exist.toml"),
     ];
     for (arguments, word) in cases {
