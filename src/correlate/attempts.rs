@@ -68,7 +68,7 @@ fn is_call(span: SpanView<'_>, spans: &SpanStore, index: &Index) -> bool {
     let (method, url) = reads::request(span);
     method.is_some()
         || url.is_some()
-        || span.attribute("rpc.system").is_some()
+        || reads::is_rpc(span)
         || index.children[span.row().0 as usize].iter().any(|row| spans.span(SpanRow(*row)).kind() == SpanKind::Server)
 }
 

@@ -6,7 +6,7 @@ use super::scope::Scope;
 use crate::model::journey::{Delivery, DeliveryResult};
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SafeText, SpanId, SpanRow, SpanStore, Tier, TraceId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Finds the deliveries of the scope, by record, group and time.
 pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, scope: &Scope) -> Vec<Delivery> {
@@ -27,12 +27,19 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
             groups.insert(origin, SafeText::new(&group));
         }
     }
+    // franz-go's kotel starts a trace of its own for the handler and links it to the receive span.
+    let continued: HashSet<(TraceId, SpanId)> = spans
+        .iter()
+        .filter(|span| reads::handling(*span) == Some(Handling::Process))
+        .flat_map(SpanView::links)
+        .collect();
     let mut found = Vec::new();
     for row in index.order.iter().filter(|row| scope.spans[**row as usize]) {
         let span = spans.span(SpanRow(*row));
         let Some(handling) = reads::handling(span) else { continue };
         let is_processed = |row: &u32| reads::handling(spans.span(SpanRow(*row))) == Some(Handling::Process);
-        if handling == Handling::Receive && index.children[*row as usize].iter().any(is_processed) {
+        let is_continued = continued.contains(&(span.trace(), span.id()));
+        if handling == Handling::Receive && (is_continued || index.children[*row as usize].iter().any(is_processed)) {
             continue;
         }
         for (coordinate, tier) in coordinates(span, spans, index, &written) {
@@ -41,8 +48,6 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
             }
         }
     }
-    // A receive span alone is a killed delivery only when the record came again in the same manner; otherwise the
-    // program reads without process spans and the receive span is all there is to know.
     found.sort_by(|a, b| {
         let key = |delivery: &Delivery| delivery.span.map(|row| sort_key(spans.span(row)));
         (&a.coordinate, &a.group, key(a)).cmp(&(&b.coordinate, &b.group, key(b)))

@@ -91,7 +91,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             traces: 50,
-            searches: 24,
+            searches: 40,
             records: 64,
             scans: 48,
             scan_records: 20_000,
@@ -174,7 +174,7 @@ impl Hunt {
         }
         self.buffered.insert(number, reply);
         while let Some((number, _)) = self.open.first_key_value()
-            && let Some(reply) = self.buffered.remove(&*number)
+            && let Some(reply) = self.buffered.remove(number)
         {
             let (number, ask) = self.open.pop_first().expect("it was just seen");
             self.apply(number, &ask, reply);

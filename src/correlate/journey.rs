@@ -31,7 +31,7 @@ pub(super) struct Material<'a> {
 pub(super) fn build(material: &Material<'_>) -> Journey {
     let operations = attempts::operations(material.spans, material.index, material.scope);
     let deliveries = deliveries::deliveries(material.spans, material.records, material.index, material.scope);
-    let messages = messages::messages(material, deliveries);
+    let messages = messages::messages(material, &deliveries);
     let mut journey = Journey { operations, messages, ..Journey::default() };
     journey.traces = traces(material);
     journey.gaps = gaps(material, &journey);
@@ -86,7 +86,7 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
                 format!("not sampled: its traceparent says that it was not kept ({why})"),
             ),
             Some(Reach::None) => {
-                gap(format!("trace {trace}"), Absence::NotReachable, format!("jaeger did not answer ({why})"))
+                gap(format!("trace {trace}"), Absence::NotReachable, format!("jaeger did not answer ({why})"));
             }
             _ if asked => gap(
                 format!("trace {trace}"),
@@ -185,6 +185,8 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
             match last.result {
                 DeliveryResult::Failed if is_committed(material, &last.coordinate) => return Outcome::Failed,
                 DeliveryResult::Failed if same.count() >= 3 => return Outcome::Blocked,
+                // A program without process spans leaves no end, but its commit shows that it went on.
+                DeliveryResult::Unknown if is_committed(material, &last.coordinate) => {}
                 DeliveryResult::Failed | DeliveryResult::Unknown => return Outcome::InProgress,
                 DeliveryResult::Handled | DeliveryResult::NotDue => {}
             }
@@ -207,19 +209,13 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         })
         .collect();
     let ended = roots.iter().find(|span| !material.index.orphan[span.row().0 as usize]);
+    let unseen = messages.iter().all(|message| message.deliveries.is_empty())
+        && (messages.is_empty() || journey.gaps.iter().any(|gap| unread(gap.reason)));
     match ended.map(|span| attempts::ending(*span).0) {
         Some(AttemptResult::Failed | AttemptResult::TimedOut) => Outcome::Failed,
-        Some(AttemptResult::Succeeded) if again => Outcome::SucceededAfterRetries,
-        Some(AttemptResult::Succeeded) => Outcome::Succeeded,
-        Some(AttemptResult::Unknown) | None if messages.is_empty() => Outcome::Unknown,
-        Some(AttemptResult::Unknown) | None
-            if journey.gaps.iter().any(|gap| unread(gap.reason))
-                && messages.iter().all(|message| message.deliveries.is_empty()) =>
-        {
-            Outcome::Unknown
-        }
-        Some(AttemptResult::Unknown) | None if again => Outcome::SucceededAfterRetries,
-        Some(AttemptResult::Unknown) | None => Outcome::Succeeded,
+        Some(AttemptResult::Unknown) | None if unseen => Outcome::Unknown,
+        Some(_) | None if again => Outcome::SucceededAfterRetries,
+        Some(_) | None => Outcome::Succeeded,
     }
 }
 

@@ -4,11 +4,12 @@ use super::index::Index;
 use super::journey::Material;
 use super::reads::{self, TopicHint};
 use crate::model::journey::{CopyRole, Delivery, Message, RecordCopy};
+use crate::model::spans::SpanView;
 use crate::model::{Absence, Coordinate, Reach, SafeText, SourceKind, SpanKind, SpanRow, SpanStore, Tier, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups the records of the scope into messages, in order of their first copy.
-pub(super) fn messages(material: &Material<'_>, deliveries: Vec<Delivery>) -> Vec<Message> {
+pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<Message> {
     let producers = producers(material);
     let mut origins: BTreeMap<Coordinate, (Coordinate, Tier)> = BTreeMap::new();
     for record in material.records {
@@ -109,7 +110,7 @@ fn copy(
         (TopicHint::Plain, _) => CopyRole::Original,
     };
     let span = producer.map(|row| material.spans.span(*row));
-    let written = record.map(|record| record.timestamp).or_else(|| span.map(|span| span.start()));
+    let written = record.map(|record| record.timestamp).or_else(|| span.map(SpanView::start));
     RecordCopy {
         coordinate: at.clone(),
         role,
@@ -128,11 +129,7 @@ fn copy(
 
 fn first_seen(material: &Material<'_>, at: &Coordinate) -> Timestamp {
     let spans = material.spans.iter().filter(|span| material.scope.spans[span.row().0 as usize]);
-    spans
-        .filter(|span| reads::coordinate(*span).as_ref() == Some(at))
-        .map(|span| span.start())
-        .min()
-        .unwrap_or_default()
+    spans.filter(|span| reads::coordinate(*span).as_ref() == Some(at)).map(SpanView::start).min().unwrap_or_default()
 }
 
 fn absence(material: &Material<'_>, at: &Coordinate) -> Absence {

@@ -5,7 +5,7 @@ use super::reads::{self, TopicHint};
 use super::scope::Scope;
 use crate::model::{Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, SpanStore, TraceId, Window};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Time searched around what is known.
 const MARGIN: Nanos = Nanos::from_secs(15 * 60);
@@ -55,7 +55,7 @@ fn pointers(known: &Known<'_>) -> Vec<Want> {
     } else if matches!(known.anchor, Identity::Business(_)) {
         wants.push(Want { key: "topics".to_owned(), ask: Ask::Topics, why: "topics that may hold the id".to_owned() });
     }
-    if matches!(known.anchor, Identity::Business(_) | Identity::Record(_)) {
+    if matches!(known.anchor, Identity::Business(_)) || !known.scope.coordinates.is_empty() {
         let why = "services whose spans may name it".to_owned();
         wants.push(Want { key: "services".to_owned(), ask: Ask::Services, why });
     }
@@ -133,40 +133,45 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     near.retain(|service| !service.is_empty());
     let rest: Vec<SmolStr> = known.services.iter().filter(|service| !near.contains(service)).cloned().collect();
     let services = near.into_iter().chain(rest);
-    let mut want = |service: &SmolStr, name: &'static str, value: SmolStr| {
+    let mut want = |service: &SmolStr, name: &str, value: SmolStr| {
         let ask = Ask::FindSpans {
             service: service.clone(),
-            tag: Some((SmolStr::new_static(name), value.clone())),
+            tag: Some((name.into(), value.clone())),
             window,
             limit: known.settings.limits.fan_out,
         };
         let why = format!("spans of {service} with {name} = {value}");
-        wants.push(Want { key: format!("spans {service} {name} {value}"), ask, why });
+        wants.push(Want { key: format!("spans {service} {name} {value} {}", known.widened), ask, why });
     };
-    match known.anchor {
-        Identity::Business(id) => {
-            for (name, service) in
-                BUSINESS_TAGS.iter().flat_map(|name| services.clone().map(move |service| (name, service)))
-            {
+    if let Identity::Business(id) = known.anchor {
+        // Once spans showed under which names the id stands, the others need no asking.
+        let mut names: Vec<SmolStr> = known
+            .spans
+            .iter()
+            .flat_map(|span| {
+                span.attributes().filter(|(_, value)| value.text() == id.as_str()).map(|(name, _)| name.into())
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() {
+            names.extend(BUSINESS_TAGS.iter().map(|name| SmolStr::new_static(name)));
+        }
+        for name in &names {
+            for service in services.clone() {
                 want(&service, name, id.clone());
             }
         }
-        Identity::Record(_) => {
-            let delivered = |at: &Coordinate| {
-                known
-                    .spans
-                    .iter()
-                    .any(|span| reads::handling(span).is_some() && reads::coordinate(span).as_ref() == Some(at))
-            };
-            for at in known.scope.coordinates.keys().filter(|at| !delivered(at)) {
-                for service in services.clone() {
-                    let id = format!("{}.{}.{}", at.topic, at.partition, at.offset);
-                    want(&service, "messaging.message.id", id.into());
-                    want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
-                }
-            }
+    }
+    let delivered: BTreeSet<Coordinate> =
+        known.spans.iter().filter(|span| reads::handling(*span).is_some()).filter_map(reads::coordinate).collect();
+    for at in known.scope.coordinates.keys().filter(|at| !delivered.contains(*at)) {
+        for service in services.clone() {
+            want(&service, "messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset).into());
         }
-        Identity::Trace(_) | Identity::Span(..) => {}
+        for service in services.clone() {
+            want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
+        }
     }
     wants
 }
@@ -219,7 +224,13 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
             let why =
                 if related { "retry or dead-letter copies name their original" } else { "records that hold the id" };
             // Once per set of originals: a scan without them may not have kept the copies.
-            let key = format!("scan {}-{} {}", topic.name, partition.index, if related { origins.len() } else { 0 });
+            let key = format!(
+                "scan {}-{} {} {}",
+                topic.name,
+                partition.index,
+                if related { origins.len() } else { 0 },
+                known.widened
+            );
             wants.push(Want { key, ask, why: why.to_owned() });
         }
     }

@@ -1,5 +1,6 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
+use crate::decode::attributes::{self, Operation};
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, Timestamp, TraceId, Value};
@@ -32,8 +33,12 @@ pub(super) enum TopicHint {
     DeadLetter,
 }
 
-fn text<'a>(span: SpanView<'a>, names: &[&str]) -> Option<SmolStr> {
-    names.iter().find_map(|name| span.attribute(name)).map(|value: Value<'a>| value.text().into())
+fn own(text: Option<attributes::Text<'_>>) -> Option<SmolStr> {
+    text.map(SmolStr::from)
+}
+
+fn text(span: SpanView<'_>, names: &[&str]) -> Option<SmolStr> {
+    names.iter().find_map(|name| span.attribute(name)).map(|value| value.text().into())
 }
 
 fn integer(span: SpanView<'_>, names: &[&str]) -> Option<i64> {
@@ -42,40 +47,29 @@ fn integer(span: SpanView<'_>, names: &[&str]) -> Option<i64> {
 
 /// Returns the topic a span writes to or reads from.
 pub(super) fn topic(span: SpanView<'_>) -> Option<SmolStr> {
-    text(span, &["messaging.destination.name", "messaging.destination", "messaging.source.name", "messaging.source"])
+    own(attributes::messaging(span).destination)
 }
 
 /// Returns the coordinate of the record a span writes or reads.
 pub(super) fn coordinate(span: SpanView<'_>) -> Option<Coordinate> {
-    let topic = topic(span)?;
-    let partition = integer(
-        span,
-        &[
-            "messaging.destination.partition.id",
-            "messaging.kafka.destination.partition",
-            "messaging.kafka.source.partition",
-            "messaging.kafka.partition",
-        ],
-    );
-    let offset = integer(span, &["messaging.kafka.offset", "messaging.kafka.message.offset"]);
-    if let (Some(partition), Some(offset)) = (partition, offset) {
-        return Some(Coordinate { topic, partition: i32::try_from(partition).ok()?, offset });
-    }
-    // The Python instrumentation writes the coordinate as `topic.partition.offset` into the message id.
-    let id = text(span, &["messaging.message.id"])?;
-    let rest = id.strip_prefix(topic.as_str())?.strip_prefix('.')?;
-    let (partition, offset) = rest.split_once('.')?;
-    Some(Coordinate { topic: topic.clone(), partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+    // Only spans of queues are looked at: this is asked of every span of every round.
+    let queues = matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer);
+    queues.then(|| attributes::record_coordinate(span)).flatten()
 }
 
 /// Returns the consumer group a span names.
 pub(super) fn group(span: SpanView<'_>) -> Option<SmolStr> {
-    text(span, &["messaging.consumer.group.name", "messaging.kafka.consumer.group", "messaging.consumer_group"])
+    own(attributes::messaging(span).group)
 }
 
 /// Returns the record key a span names.
 pub(super) fn key(span: SpanView<'_>) -> Option<SmolStr> {
-    text(span, &["messaging.kafka.message.key", "messaging.kafka.message_key"])
+    own(attributes::messaging(span).key)
+}
+
+/// Returns how many records a span handles, when it says.
+pub(super) fn batch_count(span: SpanView<'_>) -> Option<i64> {
+    attributes::messaging(span).batch_count
 }
 
 /// Says what a consumer span does; `None` for other spans.
@@ -83,34 +77,43 @@ pub(super) fn handling(span: SpanView<'_>) -> Option<Handling> {
     if span.kind() != SpanKind::Consumer {
         return None;
     }
-    let operation = text(span, &["messaging.operation.type", "messaging.operation", "messaging.operation.name"]);
-    let word = operation.as_deref().or_else(|| span.name().rsplit(' ').next()).unwrap_or_default();
-    Some(if matches!(word, "receive" | "recv" | "poll") { Handling::Receive } else { Handling::Process })
+    match attributes::messaging(span).operation {
+        Some(Operation::Receive) => Some(Handling::Receive),
+        Some(Operation::Process) => Some(Handling::Process),
+        Some(Operation::Settle) => None,
+        Some(_) | None if matches!(span.name().rsplit(' ').next(), Some("receive" | "recv" | "poll")) => {
+            Some(Handling::Receive)
+        }
+        Some(_) | None => Some(Handling::Process),
+    }
 }
 
 /// Returns method and full URL of a call.
 pub(super) fn request(span: SpanView<'_>) -> (Option<SmolStr>, Option<SmolStr>) {
-    (text(span, &["http.request.method", "http.method"]), text(span, &["url.full", "http.url"]))
+    let http = attributes::http(span);
+    (own(http.method), own(http.url))
 }
 
-/// Returns the logical peer of a call: `peer.service`, else host and port.
+/// Says whether the span is a remote procedure call.
+pub(super) fn is_rpc(span: SpanView<'_>) -> bool {
+    attributes::rpc(span).system.is_some()
+}
+
+/// Returns the first word of what a database span does.
+pub(super) fn db_verb(span: SpanView<'_>) -> Option<SmolStr> {
+    let db = attributes::db(span);
+    own(db.operation.or(db.statement)).and_then(|text| text.split_whitespace().next().map(SmolStr::from))
+}
+
+/// Returns the logical peer of a call, else its address.
 pub(super) fn peer(span: SpanView<'_>) -> SmolStr {
-    if let Some(peer) = text(span, &["peer.service"]) {
-        return peer;
-    }
-    let host = text(span, &["server.address", "net.peer.name", "http.host"]);
-    let port = integer(span, &["server.port", "net.peer.port"]);
-    match (host, port, request(span).1) {
-        (Some(host), Some(port), _) if !host.contains(':') => smol_str::format_smolstr!("{host}:{port}"),
-        (Some(host), _, _) => host,
-        (None, _, Some(url)) => url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("").into(),
-        (None, ..) => SmolStr::default(),
-    }
+    let of_url = |url: SmolStr| url.split("//").nth(1).and_then(|rest| rest.split('/').next()).map(SmolStr::from);
+    own(attributes::peer(span)).or_else(|| request(span).1.and_then(of_url)).unwrap_or_default()
 }
 
 /// Returns the HTTP status code.
 pub(super) fn status_code(span: SpanView<'_>) -> Option<i64> {
-    integer(span, &["http.response.status_code", "http.status_code"])
+    attributes::http(span).status
 }
 
 /// Returns what tells requests with one URL apart: an idempotency key or the size of the body.
@@ -134,34 +137,21 @@ pub(super) fn body_identity(span: SpanView<'_>) -> Option<SmolStr> {
 
 /// Returns how often something claims the request was sent again.
 pub(super) fn resend_count(span: SpanView<'_>) -> Option<u32> {
-    integer(span, &["http.request.resend_count", "http.resend_count", "retry.count"])
-        .and_then(|count| u32::try_from(count).ok())
+    let told = attributes::http(span).resend.or_else(|| integer(span, &["retry.count"]));
+    told.and_then(|count| u32::try_from(count).ok())
 }
 
 /// Returns class and head of the message of the error, when the span failed.
 pub(super) fn error(span: SpanView<'_>) -> Option<SmolStr> {
-    let event = span.events().find(|event| event.name == "exception");
-    let of = |name: &str| event.and_then(|event| event.attribute(name)).map(|value| SmolStr::from(value.text()));
-    let mut class = of("exception.type");
-    let mut message = of("exception.message");
-    // Spring wraps the failure of a retry topic; the cause stands in the stack trace only.
-    if class.as_deref().is_some_and(|class| class.ends_with("TimestampedException"))
-        && let Some(trace) = of("exception.stacktrace")
-        && let Some(cause) = trace.lines().filter_map(|line| line.trim().strip_prefix("Caused by: ")).next_back()
-    {
-        let (name, said) = cause.split_once(": ").unwrap_or((cause, ""));
-        (class, message) = (Some(name.into()), Some(said.into()));
-    }
-    let class = class.or_else(|| text(span, &["error.type"]).filter(|kind| kind.parse::<u32>().is_err()));
-    match (class, message.filter(|text| !text.is_empty())) {
-        (Some(class), Some(message)) => {
-            let head: String = message.chars().take(120).collect();
-            Some(smol_str::format_smolstr!("{class}: {head}"))
-        }
-        (Some(class), None) => Some(class),
-        (None, Some(message)) => Some(message),
-        (None, None) if has_failed(span) => text(span, &["otel.status_description"]),
-        (None, None) => None,
+    let error = attributes::error(span).filter(|_| has_failed(span))?;
+    let head: String = error.message.chars().take(120).collect();
+    // A status code as `error.type` repeats what the span says anyway.
+    let class = if error.class.parse::<u32>().is_ok() { "" } else { &*error.class };
+    match (class, head.as_str()) {
+        ("", "") => None,
+        (class, "") => Some(class.into()),
+        ("", head) => Some(head.into()),
+        (class, head) => Some(smol_str::format_smolstr!("{class}: {head}")),
     }
 }
 
@@ -182,12 +172,7 @@ pub(super) fn has_timed_out(span: SpanView<'_>) -> bool {
 
 /// Says whether the listener refused a record that was not due: the handler did not run.
 pub(super) fn is_not_due(span: SpanView<'_>) -> bool {
-    span.events().any(|event| {
-        event.attribute("exception.type").is_some_and(|class| class.text().contains("KafkaBackoffException"))
-            || event
-                .attribute("exception.stacktrace")
-                .is_some_and(|trace| trace.text().contains("KafkaBackoffException"))
-    })
+    attributes::not_due(span)
 }
 
 fn header_text(record: &Record, names: &[&str]) -> Option<SmolStr> {

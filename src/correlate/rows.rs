@@ -66,8 +66,8 @@ fn row(at: Timestamp, kind: RowKind, lane: SafeText, text: &str, why: &str) -> R
     }
 }
 
-fn follow(span: SpanView<'_>) -> Option<SafeText> {
-    Some(SafeText::new(&reads::coordinate(span).map_or_else(|| span.trace().to_string(), |at| at.to_string())))
+fn follow(span: SpanView<'_>) -> SafeText {
+    SafeText::new(&reads::coordinate(span).map_or_else(|| span.trace().to_string(), |at| at.to_string()))
 }
 
 fn mark(result: AttemptResult) -> Mark {
@@ -118,7 +118,7 @@ fn calls(
                 depth,
                 mark: mark(attempt.result),
                 fact: attempt.span.map(Fact::Span),
-                follow: own.or(first).and_then(follow),
+                follow: own.or(first).map(follow),
                 ..row(attempt.start, RowKind::Attempt, operation.caller.clone(), &text, &why)
             });
             if effect {
@@ -145,7 +145,7 @@ fn calls(
                     depth: depths[run.span.0 as usize].max(depth + 1),
                     mark: mark(run.result),
                     fact: Some(Fact::Span(run.span)),
-                    follow: follow(span),
+                    follow: Some(follow(span)),
                     ..row(
                         run.start,
                         RowKind::Execution,
@@ -276,7 +276,7 @@ fn work(span: SpanView<'_>, depth: u16) -> Row {
         depth,
         mark: if result == AttemptResult::Succeeded { Mark::Plain } else { mark(result) },
         fact: Some(Fact::Span(span.row())),
-        follow: follow(span),
+        follow: Some(follow(span)),
         ..row(
             span.start(),
             if effect { RowKind::Effect } else { RowKind::Work },
@@ -289,22 +289,8 @@ fn work(span: SpanView<'_>, depth: u16) -> Row {
 
 /// Says whether a client span changes something at its target.
 fn is_write(span: SpanView<'_>) -> bool {
-    let verb = reads::request(span).0.or_else(|| {
-        ["db.operation.name", "db.operation"]
-            .iter()
-            .find_map(|name| span.attribute(name))
-            .map(|value| value.text().into())
-    });
-    let statement = || {
-        ["db.query.text", "db.statement"]
-            .iter()
-            .find_map(|name| span.attribute(name))
-            .map(|value| value.text().into_owned())
-    };
-    let first = verb.map(String::from).or_else(statement);
-    let first =
-        first.as_deref().and_then(|text| text.split_whitespace().next()).unwrap_or_default().to_ascii_uppercase();
-    matches!(first.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | "INSERT" | "UPDATE" | "MERGE" | "UPSERT" | "REPLACE")
+    let verb = reads::request(span).0.or_else(|| reads::db_verb(span)).unwrap_or_default().to_ascii_uppercase();
+    matches!(verb.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | "INSERT" | "UPDATE" | "MERGE" | "UPSERT" | "REPLACE")
 }
 
 fn lines(material: &Material<'_>, depths: &[u16], rows: &mut Vec<Row>) {

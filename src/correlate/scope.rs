@@ -13,6 +13,9 @@ const HUB_SPANS: usize = 200;
 /// Coordinates above which a trace is a hub.
 const HUB_COORDINATES: usize = 20;
 
+/// Why the anchor itself belongs.
+const ASKED: SafeText = SafeText::own("asked for");
+
 /// What belongs to the anchor.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -47,6 +50,26 @@ struct TraceShape {
     whole: bool,
 }
 
+/// How far the walks through the trees are, so that no step is taken twice.
+struct Grown {
+    done: Vec<bool>,
+    climbed: Vec<bool>,
+    descended: Vec<bool>,
+    in_batch: Vec<bool>,
+}
+
+impl Grown {
+    fn new(rows: Rows<'_>) -> Self {
+        let count = rows.spans.len();
+        let mut in_batch = vec![false; count];
+        for row in &rows.index.order {
+            let above = rows.index.parent[*row as usize].is_some_and(|parent| in_batch[parent as usize]);
+            in_batch[*row as usize] = above || is_batch(rows.spans.span(SpanRow(*row)));
+        }
+        Self { done: vec![false; count], climbed: vec![false; count], descended: vec![false; count], in_batch }
+    }
+}
+
 /// Finds what belongs to the anchor. Grows from the anchor over pointers until nothing new comes.
 pub(super) fn scope(rows: Rows<'_>) -> Scope {
     let mut scope = Scope { spans: vec![false; rows.spans.len()], ..Scope::default() };
@@ -58,16 +81,16 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         shape.coordinates.extend(reads::coordinate(span));
     }
     let mut seeds: Vec<u32> = anchor_seeds(rows, &mut scope);
-    let mut done = vec![false; rows.spans.len()];
+    let mut grown = Grown::new(rows);
     loop {
         let before =
             (scope.coordinates.len(), scope.traces.len(), scope.spans.iter().filter(|in_scope| **in_scope).count());
-        grow(rows, &mut scope, &mut shapes, &mut done, seeds);
+        grow(rows, &mut scope, &mut shapes, &mut grown, seeds);
         follow_records(rows, &mut scope);
         seeds = pointed_at(rows, &scope);
         let after =
             (scope.coordinates.len(), scope.traces.len(), scope.spans.iter().filter(|in_scope| **in_scope).count());
-        if before == after && seeds.iter().all(|row| done[*row as usize]) {
+        if before == after && seeds.iter().all(|row| grown.done[*row as usize]) {
             break;
         }
     }
@@ -77,7 +100,7 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
 }
 
 fn anchor_seeds(rows: Rows<'_>, scope: &mut Scope) -> Vec<u32> {
-    let asked = SafeText::own("asked for");
+    let asked = ASKED;
     match rows.anchor {
         Identity::Trace(trace) => {
             scope.traces.insert(*trace, (asked, true));
@@ -123,21 +146,31 @@ fn grow(
     rows: Rows<'_>,
     scope: &mut Scope,
     shapes: &mut BTreeMap<TraceId, TraceShape>,
-    done: &mut [bool],
+    grown: &mut Grown,
     seeds: Vec<u32>,
 ) {
     let anchored = matches!(rows.anchor, Identity::Trace(_));
     for seed in seeds {
-        if std::mem::replace(&mut done[seed as usize], true) {
+        if std::mem::replace(&mut grown.done[seed as usize], true) {
             continue;
         }
         let view = rows.spans.span(SpanRow(seed));
         let batch = is_batch(view);
-        let mut found: Vec<u32> = rows.index.ancestors(seed).filter(|row| !scope.spans[*row as usize]).collect();
-        found.extend(subtree(rows, seed, |row| !batch || !is_foreign(rows, scope, row)));
+        // Of a whole trace every row is a seed: walking from each would cost the square of its depth.
+        let mut found = vec![seed];
+        if !anchored || scope.traces.get(&view.trace()).is_none_or(|(why, _)| *why != ASKED) {
+            let climbed = std::mem::take(&mut grown.climbed);
+            let above = rows.index.ancestors(seed).take_while(|row| !climbed[*row as usize]);
+            found.extend(above);
+            grown.climbed = climbed;
+            for row in &found {
+                grown.climbed[*row as usize] = true;
+            }
+            found.extend(subtree(rows, seed, &mut grown.descended, |row| !batch || !is_foreign(rows, scope, row)));
+        }
         let shape = shapes.get_mut(&view.trace()).expect("every live span has a trace with a shape");
         let hub = shape.messaging > HUB_SPANS || shape.coordinates.len() > HUB_COORDINATES;
-        let inside_batch = batch || rows.index.ancestors(seed).any(|row| is_batch(rows.spans.span(SpanRow(row))));
+        let inside_batch = grown.in_batch[seed as usize];
         if hub && !shape.whole {
             let detail = format!(
                 "{} producer and consumer spans, {} coordinates: only what hangs on the matching spans is shown",
@@ -155,8 +188,11 @@ fn grow(
         } else if !shape.whole && !inside_batch && !anchored {
             shape.whole = true;
             // The rest of the trace is its context, without the messages of others.
+            let above: BTreeSet<u32> = rows.index.ancestors(seed).chain([seed]).collect();
+            let mut descended = vec![false; rows.spans.len()];
             for root in shape.rows.iter().filter(|row| rows.index.parent[**row as usize].is_none()) {
-                found.extend(subtree(rows, *root, |row| !is_foreign(rows, scope, row) || found_in(rows, seed, row)));
+                let keep = |row| !is_foreign(rows, scope, row) || above.contains(&row);
+                found.extend(subtree(rows, *root, &mut descended, keep));
             }
         }
         for row in found {
@@ -289,11 +325,7 @@ fn labels(rows: Rows<'_>, scope: &mut Scope) {
 /// Says whether a span handles several records at once.
 pub(super) fn is_batch(span: crate::model::spans::SpanView<'_>) -> bool {
     span.kind() == SpanKind::Consumer
-        && (span.links().nth(1).is_some()
-            || span
-                .attribute("messaging.batch.message_count")
-                .and_then(crate::model::Value::integer)
-                .is_some_and(|count| count > 1))
+        && (span.links().nth(1).is_some() || reads::batch_count(span).is_some_and(|count| count > 1))
 }
 
 /// Says whether a span writes or reads a record that is not in scope.
@@ -304,17 +336,16 @@ fn is_foreign(rows: Rows<'_>, scope: &Scope, row: u32) -> bool {
         && !matches!(rows.anchor, Identity::Business(id) if reads::span_holds(span, id))
 }
 
-fn found_in(rows: Rows<'_>, seed: u32, row: u32) -> bool {
-    row == seed || rows.index.ancestors(seed).any(|at| at == row)
-}
-
-/// Returns a row and its descendants, leaving out those that `keep` refuses together with what hangs on them.
-fn subtree(rows: Rows<'_>, row: u32, keep: impl Fn(u32) -> bool) -> Vec<u32> {
+/// Returns a row and its descendants, leaving out those that `keep` refuses together with what hangs on them. Rows that
+/// were descended from before are not descended from again.
+fn subtree(rows: Rows<'_>, row: u32, descended: &mut [bool], keep: impl Fn(u32) -> bool) -> Vec<u32> {
     let mut found = vec![row];
     let mut at = 0;
     while let Some(row) = found.get(at).copied() {
-        found.extend(rows.index.children[row as usize].iter().filter(|child| keep(**child)));
         at += 1;
+        if !std::mem::replace(&mut descended[row as usize], true) {
+            found.extend(rows.index.children[row as usize].iter().filter(|child| keep(**child)));
+        }
     }
     found
 }

@@ -38,8 +38,8 @@ pub fn span(trace: u128, id: u64, parent: u64, service: &'static str, kind: Span
 }
 
 impl S {
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.attributes.push((name, value.to_string()));
+    pub fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.attributes.push((name, format!("{value}")));
         self
     }
 

@@ -5,7 +5,7 @@ mod laws;
 
 use crate::diagnose;
 use crate::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome};
-use crate::model::{Absence, Case, SpanKind, TraceId, Verdict};
+use crate::model::{Absence, Case, SourceKind, SpanKind, TraceId, Verdict};
 use build::{S, World, at, ms, origin, record, span, traceparent};
 
 const T: u128 = 0xabc_def0_1234_5678_9abc_def0_1234_5678;
@@ -207,4 +207,78 @@ fn cycles_and_repeated_ids_survive() {
         span(T, 1, 2, "d", SpanKind::Server, 3, 5),
     ];
     assert_eq!(by_trace(&World { spans, ..World::default() }).journey.traces, [TraceId(T)]);
+}
+
+#[test]
+fn a_batch_keeps_the_orders_of_others_out() {
+    let mut batch =
+        span(0x88, 1, 0, "billing", SpanKind::Consumer, 100, 50).with("messaging.destination.name", "orders");
+    batch.name = "orders process".to_owned();
+    batch.links = vec![(T, 2), (0x99, 9)];
+    let spans = vec![
+        span(T, 2, 0, "shop", SpanKind::Producer, 5, 1).topic("orders", 0, 1),
+        span(0x99, 9, 0, "shop", SpanKind::Producer, 6, 1).topic("orders", 0, 2),
+        batch,
+        span(0x88, 3, 1, "billing", SpanKind::Producer, 120, 1).topic("bills", 0, 70),
+    ];
+    let records = vec![
+        record("orders-0@1", "ord-1", 5, &[traceparent(T, 2, "03")]),
+        record("orders-0@2", "ord-2", 6, &[traceparent(0x99, 9, "03")]),
+    ];
+    let lines = vec![("billing", 110, format!("batch of ord-1 trace_id={}", TraceId(0x88)))];
+    let case = World { spans, lines, records }.case("ord-1");
+    assert_eq!(case.journey.messages.len(), 1, "{:?}", case.aliases);
+    assert_eq!(case.journey.messages[0].deliveries.len(), 1);
+    assert_eq!(case.journey.traces, [TraceId(T), TraceId(0x88)]);
+}
+
+#[test]
+fn a_deep_and_wide_trace_is_told() {
+    let mut spans: Vec<S> =
+        (1..20_000).map(|id| span(T, id, id - 1, "deep", SpanKind::Internal, id as i64, 5)).collect();
+    spans.extend((1..20_000).map(|id| span(T, 100_000 + id, 1, "wide", SpanKind::Internal, 3, 5)));
+    assert_eq!(by_trace(&World { spans, ..World::default() }).journey.rows.len(), 39_998);
+}
+
+#[test]
+fn a_charge_that_ran_twice_is_found_and_a_refused_one_is_not() {
+    let mut world = calls(["http://p/charge"; 3], [200, 200, 200]);
+    world.spans.truncate(5);
+    let timeout = &mut world.spans[1];
+    timeout.attributes.retain(|(name, _)| *name != "http.response.status_code");
+    *timeout = timeout.clone().fails("java.net.http.HttpTimeoutException").with("order.id", "ord-1");
+    world.spans[3] = world.spans[3].clone().with("order.id", "ord-1");
+    assert!(matches!(verdict(&by_trace(&world), "R09"), Verdict::Findings(_)));
+    world.spans[2].attributes.clear();
+    world.spans[2].failed = true;
+    assert_eq!(verdict(&by_trace(&world), "R09"), Verdict::Clear);
+    world.spans.remove(2);
+    assert!(matches!(verdict(&by_trace(&world), "R09"), Verdict::Unknown(_)));
+}
+
+#[test]
+fn a_receive_span_that_a_process_span_links_to_is_no_delivery_of_its_own() {
+    let mut receive = span(0x31, 1, 0, "billing", SpanKind::Consumer, 50, 1).topic("orders", 0, 1);
+    receive.attributes.retain(|(name, _)| *name != "messaging.operation");
+    let receive = receive.with("messaging.operation", "receive");
+    let mut process = span(0x32, 1, 0, "billing", SpanKind::Consumer, 51, 9).topic("orders", 0, 1);
+    process.links = vec![(0x31, 1)];
+    let records = vec![record("orders-0@1", "k", 5, &[])];
+    let mut world = World { spans: vec![receive, process], records, ..World::default() };
+    let results = |world: &World| -> Vec<DeliveryResult> {
+        world.case("orders-0@1").journey.messages[0].deliveries.iter().map(|delivery| delivery.result).collect()
+    };
+    assert_eq!(results(&world), [DeliveryResult::Handled]);
+    world.spans.pop();
+    assert_eq!(results(&world), [DeliveryResult::Unknown], "a killed delivery leaves its receive span alone");
+}
+
+#[test]
+fn a_source_that_does_not_answer_makes_rules_unknown() {
+    let anchor = TraceId(T).to_string();
+    let case = poisoned().hunt(&anchor, &[SourceKind::Jaeger], 0);
+    assert!(
+        matches!(verdict(&case, "R02"), Verdict::Unknown(_)) && matches!(verdict(&case, "R25"), Verdict::Findings(_))
+    );
+    assert!(case.journey.gaps.iter().any(|gap| gap.reason == Absence::NotReachable));
 }

@@ -35,8 +35,8 @@ fn check(case: &Case) -> Verdict {
             verdict => verdict,
         };
     };
-    let copies = case.journey.messages.iter().flat_map(|message| &message.copies);
-    let Some(copy) = copies.filter(|copy| copy.role == CopyRole::Retry && copy.due == *due).last() else {
+    let mut copies = case.journey.messages.iter().flat_map(|message| &message.copies);
+    let Some(copy) = copies.rfind(|copy| copy.role == CopyRole::Retry && copy.due == *due) else {
         return Verdict::Unknown(SafeText::own("the waiting copy could not be read"));
     };
     let late = due.map(|due| case.at.since(due));
