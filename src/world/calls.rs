@@ -2,13 +2,12 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
+use super::fault::{Fault, Which};
 use super::headers;
 use super::journey::{Journey, Level, LogLine};
 use super::queue::Header;
 use super::rng::Rng;
-use super::scenario::{
-    CallStep, EffectKind, Fault, HttpClient, KeyKind, Operation, PublishStep, Scenario, Stack, Step, Which,
-};
+use super::scenario::{CallStep, EffectKind, HttpClient, KeyKind, Operation, PublishStep, Scenario, Stack, Step};
 use super::truth::{Attempt, Coordinate, Effect, Execution, Operation as Wanted, Outcome, SpanId, TraceId};
 
 /// Nanoseconds in a millisecond.
@@ -208,31 +207,30 @@ impl Calls<'_> {
             let note = "customer note: \u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}drop\u{202c} all <b>&amp;";
             self.log(&scope, now_ns, Level::Warn, note.into(), &[]);
         }
-        match strike.as_ref().and_then(|strike| strike.status.map(|status| (status, strike))) {
-            Some((failed, strike)) => {
-                now_ns += strike.add_ns;
-                status = failed;
-                message = Some(strike.message.clone());
-            }
-            None => {
-                let (end_ns, result) = self.steps(&operation.steps, &scope, now_ns);
-                now_ns = end_ns;
-                match result {
-                    Ok(()) => self.effect(operation, &scope, now_ns),
-                    Err(failure) => {
-                        status = operation.failure_status;
-                        message = Some(failure);
-                    }
+        if let Some((failed, strike)) = strike.as_ref().and_then(|strike| strike.status.map(|status| (status, strike)))
+        {
+            now_ns += strike.add_ns;
+            status = failed;
+            message = Some(strike.message.clone());
+        } else {
+            let (end_ns, result) = self.steps(&operation.steps, &scope, now_ns);
+            now_ns = end_ns;
+            match result {
+                Ok(()) => self.effect(operation, &scope, now_ns),
+                Err(failure) => {
+                    status = operation.failure_status;
+                    message = Some(failure);
                 }
-                now_ns += strike.map_or(0, |strike| strike.add_ns);
             }
+            now_ns += strike.map_or(0, |strike| strike.add_ns);
         }
         now_ns += work_ns / 2;
         let level = if status >= 500 { Level::Error } else { Level::Info };
         let took = (now_ns - start_ns) / MS;
-        let text = match &message {
-            Some(message) => format_smolstr!("{} answered {status}: {message}", operation.name),
-            None => format_smolstr!("{} answered {status}", operation.name),
+        let text = if let Some(message) = &message {
+            format_smolstr!("{} answered {status}: {message}", operation.name)
+        } else {
+            format_smolstr!("{} answered {status}", operation.name)
         };
         let fields = [("status", format_smolstr!("{status}")), ("duration_ms", format_smolstr!("{took}"))];
         self.log(&scope, now_ns - 20_000, level, text, &fields);

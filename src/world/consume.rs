@@ -134,17 +134,14 @@ impl Turn<'_> {
         let steps = if dead_letter { &[][..] } else { &self.plan.steps[..] };
         let mut handled_ns = self.now_ns + MS + work_ns / 2;
         let mut failure = None;
-        match strike {
-            Some(strike) => {
-                handled_ns += strike.add_ns;
-                failure = strike.status.map(|_| (strike.exception, strike.message));
-            }
-            None => {
-                let (end_ns, result) = calls.steps(steps, &scope, handled_ns);
-                handled_ns = end_ns;
-                if let Err(message) = result {
-                    failure = Some((self.http_exception(), message));
-                }
+        if let Some(strike) = strike {
+            handled_ns += strike.add_ns;
+            failure = strike.status.map(|_| (strike.exception, strike.message));
+        } else {
+            let (end_ns, result) = calls.steps(steps, &scope, handled_ns);
+            handled_ns = end_ns;
+            if let Err(message) = result {
+                failure = Some((self.http_exception(), message));
             }
         }
         handled_ns += work_ns / 2;
@@ -213,7 +210,7 @@ impl Turn<'_> {
                          an error at topic {from} and won't be retried. Sending to DLT with name {topic}."
                     );
                     let stack = Some(headers::stack_trace(exception, message));
-                    calls.journey.log(self.line(scope, hand_over_ns, Level::Error, text, stack));
+                    calls.journey.log(line(scope, hand_over_ns, Level::Error, text, stack));
                 }
                 let span = SpanId(calls.rng.span_id());
                 let sampled = calls.journey.samples(scope.trace_id);
@@ -302,21 +299,22 @@ impl Turn<'_> {
             "[Consumer clientId=consumer-{group}-1, groupId={group}] Seeking to offset {offset} for partition \
              {topic}-{partition}"
         );
-        journey.log(self.line(scope, at_ns, Level::Info, seeking, None));
+        journey.log(line(scope, at_ns, Level::Info, seeking, None));
         let retrying = SmolStr::new_static("Record in retry and not yet recovered");
-        journey.log(self.line(scope, at_ns + 100_000, Level::Info, retrying, None));
+        journey.log(line(scope, at_ns + 100_000, Level::Info, retrying, None));
     }
+}
 
-    fn line(&self, scope: &Scope, at_ns: u64, level: Level, message: SmolStr, stack: Option<SmolStr>) -> LogLine {
-        LogLine {
-            at_ns,
-            service: scope.service.clone(),
-            level,
-            logger: "org.springframework.kafka.listener.KafkaMessageListenerContainer".into(),
-            message,
-            fields: Vec::new(),
-            context: Some((scope.trace_id, scope.span)),
-            stack,
-        }
+/// One line of the framework, which knows no order.
+fn line(scope: &Scope, at_ns: u64, level: Level, message: SmolStr, stack: Option<SmolStr>) -> LogLine {
+    LogLine {
+        at_ns,
+        service: scope.service.clone(),
+        level,
+        logger: "org.springframework.kafka.listener.KafkaMessageListenerContainer".into(),
+        message,
+        fields: Vec::new(),
+        context: Some((scope.trace_id, scope.span)),
+        stack,
     }
 }

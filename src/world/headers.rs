@@ -1,5 +1,7 @@
 //! Record headers as Spring Kafka 4.0.6 under the Java agent writes them on retry and dead-letter topics.
 
+use std::fmt::Write;
+
 use smol_str::SmolStr;
 
 use super::queue::{Header, Record};
@@ -101,11 +103,11 @@ pub fn stack_trace(exception: &str, message: &str) -> SmolStr {
     let frames = |text: &mut String, frames: &[&str]| {
         for (line, frame) in frames.iter().enumerate() {
             let file = frame.rsplit('.').nth(1).unwrap_or("Unknown").split('$').next().unwrap_or("Unknown");
-            text.push_str(&format!("\tat {frame}({file}.java:{})\n", 120 + line * 37));
+            writeln!(text, "\tat {frame}({file}.java:{})", 120 + line * 37).expect("writing to a string cannot fail");
         }
     };
     frames(&mut text, FRAMES);
-    text.push_str(&format!("Caused by: {exception}: {message}\n"));
+    writeln!(text, "Caused by: {exception}: {message}").expect("writing to a string cannot fail");
     frames(&mut text, HANDLER);
     text.push_str("\t... 14 more\n");
     text.into()

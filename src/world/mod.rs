@@ -11,6 +11,7 @@ pub mod calls;
 pub mod consume;
 pub mod engine;
 pub mod examples;
+pub mod fault;
 pub mod headers;
 pub mod journey;
 pub mod project;

@@ -14,13 +14,13 @@ use crate::world::project::{Span, Value};
 /// Greatest integer that JavaScript holds exactly; beyond it values travel as strings.
 const SAFE: i64 = (1 << 53) - 1;
 
-fn envelope(data: Json, total: usize, errors: Json) -> Json {
+fn envelope(data: &Json, total: usize, errors: &Json) -> Json {
     json!({"data": data, "total": total, "limit": 0, "offset": 0, "errors": errors})
 }
 
 /// The body of an error: the envelope, served as plain text with a newline behind it.
 pub fn error(code: u16, message: &str) -> String {
-    let mut body = envelope(Json::Null, 0, json!([{"code": code, "msg": message}])).to_string();
+    let mut body = envelope(&Json::Null, 0, &json!([{"code": code, "msg": message}])).to_string();
     body.push('\n');
     body
 }
@@ -32,7 +32,7 @@ fn refuse(code: u16, message: &str) -> Answer {
 /// `/api/services`.
 pub fn services(world: &World) -> Answer {
     let services = search::services(world);
-    Answer::json(&envelope(json!(services), services.len(), Json::Null))
+    Answer::json(&envelope(&json!(services), services.len(), &Json::Null))
 }
 
 /// `/api/operations`.
@@ -46,7 +46,7 @@ pub fn operations(world: &World, asked: &Asked) -> Answer {
         .filter(|(_, other)| kind.is_none_or(|kind| other.name() == kind))
         .map(|(name, kind)| json!({"name": name, "spanKind": kind.name()}))
         .collect();
-    Answer::json(&envelope(json!(operations), operations.len(), Json::Null))
+    Answer::json(&envelope(&json!(operations), operations.len(), &Json::Null))
 }
 
 /// `/api/services/{service}/operations`: unique names; null for an unknown service.
@@ -55,7 +55,7 @@ pub fn operation_names(world: &World, service: &str) -> Answer {
     names.sort();
     names.dedup();
     let data = if names.is_empty() { Json::Null } else { json!(names) };
-    Answer::json(&envelope(data, names.len(), Json::Null))
+    Answer::json(&envelope(&data, names.len(), &Json::Null))
 }
 
 /// `/api/traces`: a search, or several traces by id.
@@ -74,7 +74,7 @@ pub fn search(world: &World, release: Release, asked: &Asked) -> Answer {
         return refuse(500, "search depth must be greater than 0 and less than max traces");
     }
     let traces: Vec<Json> = find(world, &wanted, release).iter().map(|spans| trace_json(spans, release, raw)).collect();
-    Answer::json(&envelope(json!(traces), 0, Json::Null))
+    Answer::json(&envelope(&json!(traces), 0, &Json::Null))
 }
 
 fn several(world: &World, release: Release, ids: &[&str], raw: bool) -> Answer {
@@ -95,7 +95,7 @@ fn several(world: &World, release: Release, ids: &[&str], raw: bool) -> Answer {
         }
     }
     let errors = if errors.is_empty() { Json::Null } else { json!(errors) };
-    Answer::json(&envelope(json!(traces), 0, errors))
+    Answer::json(&envelope(&json!(traces), 0, &errors))
 }
 
 fn read_search(world: &World, asked: &Asked) -> Result<Wanted, String> {
@@ -161,16 +161,16 @@ pub fn trace(world: &World, release: Release, id: &str, asked: &Asked) -> Answer
         return refuse(404, "trace not found");
     }
     let raw = asked.parameter("raw") == Some("true");
-    Answer::json(&envelope(json!([trace_json(&spans, release, raw)]), 0, Json::Null))
+    Answer::json(&envelope(&json!([trace_json(&spans, release, raw)]), 0, &Json::Null))
 }
 
 /// `/api/dependencies`: calls between services within the look-back.
 pub fn dependencies(world: &World, asked: &Asked) -> Answer {
     let number = |name: &str| asked.any_of(&[name]).map(str::parse::<u64>).transpose();
-    let (Ok(end_ms), Ok(lookback_ms)) = (number("endTs"), number("lookback")) else {
+    let (Ok(until_ms), Ok(lookback_ms)) = (number("endTs"), number("lookback")) else {
         return refuse(400, "unable to parse param 'endTs' or 'lookback'");
     };
-    let end_ns = end_ms.map_or(world.now_ns(), |end_ms| end_ms.saturating_mul(1_000_000));
+    let end_ns = until_ms.map_or(world.now_ns(), |until_ms| until_ms.saturating_mul(1_000_000));
     let start_ns = end_ns.saturating_sub(lookback_ms.unwrap_or(86_400_000).saturating_mul(1_000_000));
     let mut calls: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for journey in world.journeys().filter(|journey| journey.sampled && journey.touches(start_ns, end_ns)) {
@@ -184,7 +184,7 @@ pub fn dependencies(world: &World, asked: &Asked) -> Answer {
         .into_iter()
         .map(|((parent, child), count)| json!({"parent": parent, "child": child, "callCount": count}))
         .collect();
-    Answer::json(&envelope(json!(data), 0, Json::Null))
+    Answer::json(&envelope(&json!(data), 0, &Json::Null))
 }
 
 fn trace_json(spans: &[Span], release: Release, raw: bool) -> Json {

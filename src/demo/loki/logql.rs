@@ -157,6 +157,7 @@ impl<'a> Reader<'a> {
         if !self.take("|") {
             return self.fail("unexpected token, expecting | or a line filter");
         }
+        self.space();
         let start = self.at;
         let name = self.name()?;
         self.space();

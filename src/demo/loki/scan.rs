@@ -154,7 +154,7 @@ impl Entry {
                     rest = &quoted[length + 1..];
                 } else {
                     let end = after.find(' ').unwrap_or(after.len());
-                    value = after[..end].to_owned();
+                    after[..end].clone_into(&mut value);
                     rest = &after[end..];
                 }
             }

@@ -60,7 +60,7 @@ fn sentence(line: &LogLine) -> String {
     let mut text = line.message.to_string();
     for (name, value) in &line.fields {
         let short = if name == "order_id" { "order" } else { name };
-        text.push_str(&format!(" {short}={value}"));
+        write!(text, " {short}={value}").expect("writing to a string cannot fail");
     }
     text
 }
