@@ -71,7 +71,12 @@ pub async fn drive<R: Rounds>(
         }
     }
     let mut case = hunt.known();
-    case.progress = stopped.map_or(Progress::Complete, |(_, reason)| Progress::Stopped { reason });
+    match (stopped, &case.progress) {
+        (Some((_, reason)), _) => case.progress = Progress::Stopped { reason },
+        (None, Progress::Running { .. }) => case.progress = Progress::Complete,
+        // The hunt has its own bounds and says when it met them.
+        (None, Progress::Complete | Progress::Stopped { .. }) => {}
+    }
     publish.send_replace(Arc::new(case.clone()));
     case
 }
