@@ -1,3 +1,7 @@
 //! The `hopscope` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(hopscope::cli::main())
+}

@@ -1,5 +1,6 @@
 //! All in-process tests in one binary.
 
+mod cli;
 mod laws;
 mod tidy;
 mod world;

@@ -1,11 +1,18 @@
 //! What a person has set: profiles of sources, budgets, keys and looks, and from which file and line each came.
 //!
-//! Owns the layers (built in, user file, project file, environment, flags) and their mistakes, all reported together
-//! with place and fix. Knows no network and no screen: whether an address answers is for `sources` to find out. Nothing
-//! here depends on the host, so the same files give the same settings everywhere. Secrets never have a `Display`.
+//! Owns the layers (built in, user file, environment, flags) and their mistakes, all reported together with place and
+//! fix. Knows no network and no screen: whether an address answers is for `sources` to find out. The host comes in
+//! through [`load::Layers`] (the environment is a function, the file a text), so the same layers give the same
+//! settings everywhere. Secrets never have a `Display`.
 //!
-//! Copy `profile.rs` when adding a section.
+//! A new setting is one line in [`keys::KEYS`] and its reading in `load.rs`. Copy `profile.rs` when adding a section.
 
+pub mod file;
+pub mod keys;
+pub mod load;
+pub mod mistake;
 pub mod profile;
 
+pub use load::{Layers, Loaded, Origin, Setting, load};
+pub use mistake::Mistake;
 pub use profile::{HttpEndpoint, KafkaEndpoint, Limits, Profile};

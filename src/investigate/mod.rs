@@ -2,3 +2,16 @@
 //!
 //! Owns the order of asking, concurrency, cancelling and the reading behind the Now screen. It must not parse, draw or
 //! judge: it moves queries to `sources`, replies to `correlate`, and the finished case to `diagnose`.
+//! A source that panics is a fault of that source; the rest of the investigation goes on.
+
+pub mod follow;
+pub mod now;
+pub mod run;
+pub mod sources;
+
+pub use now::read_now;
+pub use run::{Rounds, drive};
+pub use sources::SourceSet;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The arguments. Every flag that is here works.
+
+use crate::export::FORMATS;
+use crate::model::SourceKind;
+use crate::model::id::IdentityKind;
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const AFTER: &str = "\
+Exit codes: 0 answered; 1 answered, nothing found; 2 usage or configuration; 3 refused by the sources;
+  4 partial: a source was missing or cut off; 5 no answer; 6 version not supported; 7 own budget spent;
+  130 interrupted; 143 terminated.
+Environment: HOPSCOPE_CONFIG, HOPSCOPE_PROFILE, HOPSCOPE_JAEGER_URL, HOPSCOPE_LOKI_URL, HOPSCOPE_KAFKA,
+  HOPSCOPE_JAEGER_TENANT, HOPSCOPE_LOKI_TENANT, HOPSCOPE_JAEGER_TOKEN_FILE, HOPSCOPE_LOKI_TOKEN_FILE,
+  HOPSCOPE_TIMEOUT, HOPSCOPE_REQUEST_TIMEOUT. Flags win over the environment, the environment over the file.
+Without any set-up: hopscope demo";
+
+/// Follows one message or request through Jaeger, Loki and Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "hopscope", version, after_help = AFTER, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+pub struct Arguments {
+    /// Trace id, traceparent, record coordinate (topic-partition@offset) or business id to follow
+    pub id: Option<String>,
+    /// What to do; without a verb, the present state or the story of ID
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Profile of the configuration file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Configuration file instead of the user's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address of Jaeger's query service
+    #[arg(long, global = true, value_name = "URL")]
+    pub jaeger: Option<String>,
+    /// Address of Loki
+    #[arg(long, global = true, value_name = "URL")]
+    pub loki: Option<String>,
+    /// Bootstrap brokers of Kafka
+    #[arg(long, global = true, value_name = "HOST:PORT,...")]
+    pub kafka: Option<String>,
+    /// How far back to look (30m, 2h, 1d), or the instant to begin at (RFC 3339)
+    #[arg(long, global = true, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Where to end: an instant (RFC 3339) or so long ago (5m)
+    #[arg(long, global = true, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Time zone of shown times, as Europe/Berlin; UTC without it
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// Wait at most so long for the whole answer
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// Ask only these sources
+    #[arg(long, global = true, value_name = "NAME,...", value_delimiter = ',')]
+    pub source: Vec<SourceName>,
+    /// Form of the answer
+    #[arg(short, long, global = true, default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    pub output: String,
+    /// No remarks on stderr
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print every request on stderr
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// What is wrong now: sources, consumer groups that lag, recent traces with errors
+    Now,
+    /// The story of one message or request
+    Follow {
+        /// Trace id, traceparent, record coordinate or business id
+        id: String,
+        /// What ID is, when it could be several things
+        #[arg(long = "as", value_name = "KIND")]
+        kind: Option<KindName>,
+    },
+    /// Queue state
+    Queue {
+        /// Which
+        #[command(subcommand)]
+        action: QueueVerb,
+    },
+    /// An embedded Jaeger, Loki and Kafka on loopback that tell a live incident; needs no set-up
+    Demo {
+        /// Incident to tell
+        #[arg(long, default_value = "checkout", value_parser = ["checkout"])]
+        scenario: String,
+        /// Only serve, until interrupted
+        #[arg(long)]
+        serve: bool,
+        /// First of four ports in a row (Jaeger, Loki, two brokers) instead of free ones
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65531))]
+        port_base: Option<u16>,
+    },
+    /// Settings and where each came from
+    Config {
+        /// What to do with them
+        #[arg(value_enum)]
+        action: ConfigVerb,
+    },
+}
+
+/// Parts of the queue state.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum QueueVerb {
+    /// Committed offset, end and lag of every group and partition
+    Lag,
+}
+
+/// What can be done with settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConfigVerb {
+    /// Print every setting with its origin
+    Show,
+    /// Only report mistakes
+    Check,
+}
+
+/// Kinds of identities by their short names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KindName {
+    /// Trace id
+    Trace,
+    /// W3C traceparent
+    Traceparent,
+    /// topic-partition@offset
+    Record,
+    /// Order number, request id, record key
+    Business,
+}
+
+/// Sources by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SourceName {
+    /// Traces
+    Jaeger,
+    /// Logs
+    Loki,
+    /// Queues
+    Kafka,
+}
+
+impl From<KindName> for IdentityKind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Trace => Self::Trace,
+            KindName::Traceparent => Self::Traceparent,
+            KindName::Record => Self::Record,
+            KindName::Business => Self::Business,
+        }
+    }
+}
+
+impl From<SourceName> for SourceKind {
+    fn from(name: SourceName) -> Self {
+        match name {
+            SourceName::Jaeger => Self::Jaeger,
+            SourceName::Loki => Self::Loki,
+            SourceName::Kafka => Self::Kafka,
+        }
+    }
+}

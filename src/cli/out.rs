@@ -1,0 +1,137 @@
+//! stdout for data, stderr for everything else.
+
+use super::args::Arguments;
+use super::exit::Exit;
+use crate::config::Mistake;
+use crate::export::json;
+use crate::export::report::{ErrorReport, ErrorRow};
+use crate::model::{Exchange, Fault, SafeText};
+use std::io::{self, Write};
+
+/// Where and how things are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Out {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct Failure {
+    rows: Vec<ErrorRow>,
+    exit: Exit,
+}
+
+impl Failure {
+    /// A mistake in the arguments, as the parser words it.
+    pub fn usage(rendered: &str) -> Self {
+        let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+        let what = lines.next().unwrap_or("the arguments cannot be read").trim_start_matches("error: ");
+        let rest: Vec<&str> = lines.take_while(|line| !line.starts_with("For more")).collect();
+        let fix = if rest.is_empty() { "see hopscope --help".to_owned() } else { rest.join("; ") };
+        Self::mistakes(vec![Mistake::new("command line", what, &fix)])
+    }
+
+    /// Mistakes of the person.
+    pub fn mistakes(mistakes: Vec<Mistake>) -> Self {
+        let row = |mistake: Mistake| ErrorRow { place: mistake.place, what: mistake.what, fix: mistake.fix };
+        Self { rows: mistakes.into_iter().map(row).collect(), exit: Exit::Usage }
+    }
+
+    /// One mistake.
+    pub fn mistake(place: &str, what: &str, fix: &str) -> Self {
+        Self::mistakes(vec![Mistake::new(place, what, fix)])
+    }
+
+    /// Sources that failed.
+    pub fn faults(faults: &[Fault], exit: Exit) -> Self {
+        let row = |fault: &Fault| ErrorRow {
+            place: SafeText::own(fault.source.name()),
+            what: SafeText::new(&format!("{}: {}", fault.kind.word(), fault.came.as_str())),
+            fix: fault.hint.clone(),
+        };
+        Self { rows: faults.iter().map(row).collect(), exit }
+    }
+}
+
+impl Out {
+    /// As the arguments say.
+    pub fn of(arguments: &Arguments) -> Self {
+        Self { json: arguments.output == "json", quiet: arguments.quiet, verbose: arguments.verbose }
+    }
+
+    /// Text.
+    pub const fn text() -> Self {
+        Self { json: false, quiet: false, verbose: false }
+    }
+
+    /// JSON.
+    pub const fn json() -> Self {
+        Self { json: true, quiet: false, verbose: false }
+    }
+
+    /// Says whether JSON is wanted.
+    pub const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Writes the answer. A reader that went away is not an error: what it wanted it has.
+    pub fn data(self, text: &str, exit: Exit) -> Exit {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.remark(&format!("cannot write the answer: {error}"));
+                Exit::NoAnswer
+            }
+            Ok(()) | Err(_) => exit,
+        }
+    }
+
+    /// Writes why there is no answer: to stderr, and with JSON also as the document.
+    pub fn failure(self, failure: &Failure) -> Exit {
+        for row in &failure.rows {
+            let text = format!("hopscope: {}: {}\n  {}", row.place.as_str(), row.what.as_str(), row.fix.as_str());
+            Self::stderr(&text);
+        }
+        if self.json {
+            let rows = failure.rows.iter().map(|row| ErrorRow {
+                place: row.place.clone(),
+                what: row.what.clone(),
+                fix: row.fix.clone(),
+            });
+            return self.data(&json::write(&ErrorReport::of(rows.collect(), failure.exit.code())), failure.exit);
+        }
+        failure.exit
+    }
+
+    /// Writes a remark, unless it is to be quiet.
+    pub fn remark(self, text: &str) {
+        if !self.quiet {
+            Self::stderr(&format!("hopscope: {text}"));
+        }
+    }
+
+    /// Writes the requests that were made, when that is wanted.
+    pub fn requests(self, exchanges: &[Exchange]) {
+        if !self.verbose {
+            return;
+        }
+        for exchange in exchanges {
+            Self::stderr(&format!(
+                "{:<6} {:>7} {:>6} rows {:>9} bytes  {}  {}",
+                exchange.source.name(),
+                exchange.took.human(),
+                exchange.rows,
+                exchange.bytes,
+                exchange.status.as_str(),
+                exchange.request.as_str()
+            ));
+        }
+    }
+
+    fn stderr(text: &str) {
+        // Nobody is left to tell when stderr is closed.
+        writeln!(io::stderr().lock(), "{text}").ok();
+    }
+}

@@ -1,0 +1,121 @@
+//! Arguments and host to settings: the file that is read, the zone, the time that is searched.
+
+use super::args::Arguments;
+use super::out::Failure;
+use crate::config::{Layers, Loaded, Mistake, keys, load};
+use crate::export::Look;
+use crate::investigate::follow::Asked;
+use crate::model::{Nanos, SourceKind, Timestamp, Window};
+use etcetera::BaseStrategy;
+use jiff::tz::TimeZone;
+use std::path::{Path, PathBuf};
+
+/// Loads the settings of this run, or all mistakes.
+pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let file = read_file(arguments)?;
+    let flag = |flag, name, value: &Option<String>| value.clone().map(|value| (flag, name, value));
+    let flags = [
+        flag("--profile", "default_profile", &arguments.profile),
+        flag("--jaeger", "jaeger.url", &arguments.jaeger),
+        flag("--loki", "loki.url", &arguments.loki),
+        flag("--kafka", "kafka.bootstrap", &arguments.kafka),
+        flag("--timeout", "limits.timeout", &arguments.timeout),
+    ];
+    let layers = Layers {
+        file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
+        variable: &variable,
+        flags: flags.into_iter().flatten().collect(),
+    };
+    load(&layers).map_err(Failure::mistakes)
+}
+
+/// The file named by flag or environment must be there; the user's own may be missing.
+fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure> {
+    let named = arguments.config.clone().map(|path| ("--config", path)).or_else(|| {
+        let path = std::env::var_os("HOPSCOPE_CONFIG").filter(|path| !path.is_empty())?;
+        Some(("environment HOPSCOPE_CONFIG", PathBuf::from(path)))
+    });
+    let read = |path: &Path| std::fs::read_to_string(path).map(|text| (path.display().to_string(), text));
+    if let Some((place, path)) = named {
+        return read(&path).map(Some).map_err(|error| {
+            let what = format!("cannot read {}: {error}", path.display());
+            Failure::mistake(place, &what, "check the path, or leave it out to use the user's own file")
+        });
+    }
+    let Ok(base) = etcetera::choose_base_strategy() else { return Ok(None) };
+    let path = base.config_dir().join("hopscope").join("config.toml");
+    match read(&path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::mistake(
+            &path.display().to_string(),
+            &format!("cannot read it: {error}"),
+            "make it readable, or name another one with --config",
+        )),
+    }
+}
+
+/// Returns the layout of text.
+pub fn look(arguments: &Arguments) -> Result<Look, Failure> {
+    use std::io::IsTerminal;
+    let zone = match &arguments.tz {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).map_err(|_| {
+            Failure::mistake("--tz", &format!("there is no time zone `{name}`"), "write it as Europe/Berlin or UTC")
+        })?,
+    };
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let screen = || crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
+    // A pipe has no width: 80 cells would cut ids that a script looks for.
+    let width = if std::io::stdout().is_terminal() {
+        screen().filter(|width| *width > 0).unwrap_or(80)
+    } else {
+        columns().unwrap_or(160)
+    };
+    Ok(Look { width: width.clamp(40, 400), zone })
+}
+
+/// Returns the time of the question; `since` is what is searched when the arguments do not say.
+pub fn asked(arguments: &Arguments, since: Nanos) -> Result<Asked, Failure> {
+    let at = now();
+    let mut mistakes = Vec::new();
+    let mut instant = |flag: &str, text: &Option<String>| {
+        let text = text.as_ref()?;
+        let read = keys::duration(text)
+            .map(|ago| at.plus(Nanos(-(ago.as_nanos() as i64))))
+            .or_else(|| text.parse::<jiff::Timestamp>().ok().map(|found| Timestamp(found.as_nanosecond() as i64)));
+        if read.is_none() {
+            let what = format!("`{text}` is neither a duration nor an instant");
+            mistakes.push(Mistake::new(flag, &what, "write it as 30m, 2h, 1d or 2026-05-04T13:00:00Z"));
+        }
+        read
+    };
+    let (from, until) = (instant("--since", &arguments.since), instant("--until", &arguments.until));
+    if let (Some(from), Some(until)) = (from, until)
+        && from >= until
+    {
+        mistakes.push(Mistake::new("--until", "it is not after --since", "swap the two"));
+    }
+    if !mistakes.is_empty() {
+        return Err(Failure::mistakes(mistakes));
+    }
+    let window = (from.is_some() || until.is_some()).then(|| {
+        let until = until.unwrap_or(at);
+        Window { from: from.unwrap_or_else(|| until.plus(Nanos(-since.0))), until }
+    });
+    Ok(Asked { at, window, since })
+}
+
+/// Returns the sources that are to be asked.
+pub fn kinds(arguments: &Arguments) -> Vec<SourceKind> {
+    match arguments.source.as_slice() {
+        [] => SourceKind::ALL.to_vec(),
+        named => named.iter().map(|name| SourceKind::from(*name)).collect(),
+    }
+}
+
+/// Returns the present.
+pub fn now() -> Timestamp {
+    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,186 @@
+//! The verbs: one function each.
+
+use super::args::{Arguments, ConfigVerb, KindName};
+use super::exit::Exit;
+use super::out::{Failure, Out};
+use super::{settings, signals};
+use crate::config::Profile;
+use crate::export::{Format, format, json, lag_rows};
+use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
+use crate::model::id::{recognise, recognise_as};
+use crate::model::{Ask, Nanos, Rows, SourceKind};
+use serde::Serialize;
+use std::fmt::Write;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What `now` looks at without `--since`.
+const NOW_SINCE: Nanos = Nanos::from_secs(30 * 60);
+/// What `follow` looks at without `--since`, while nothing is known.
+const FOLLOW_SINCE: Nanos = Nanos::from_secs(60 * 60);
+
+/// `hopscope now`.
+pub fn now(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
+    let profile = settings::loaded(arguments)?.profile;
+    now_of(arguments, &profile, &runtime()?, out)
+}
+
+/// The present of a profile.
+pub fn now_of(arguments: &Arguments, profile: &Profile, runtime: &Runtime, out: &Out) -> Result<Exit, Failure> {
+    let (look, asked) = (settings::look(arguments)?, settings::asked(arguments, NOW_SINCE)?);
+    let window =
+        asked.window.unwrap_or(crate::model::Window { from: asked.at.plus(Nanos(-NOW_SINCE.0)), until: asked.at });
+    let _inside = runtime.enter();
+    let sources = open(arguments, profile)?;
+    let cancel = CancellationToken::new();
+    let caught = signals::listen(cancel.clone());
+    let now = runtime.block_on(read_now(&sources, asked.at, window, &cancel, |_| ()));
+    out.requests(&now.exchanges);
+    let exit = caught.or(Exit::of_now(&now));
+    Ok(out.data(&(form(arguments).now)(&now, &look, exit.code()), exit))
+}
+
+/// `hopscope follow ID`.
+pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out) -> Result<Exit, Failure> {
+    let empty =
+        || Failure::mistake("ID", "it is empty", "give a trace id, traceparent, topic-partition@offset or business id");
+    let anchor = match kind {
+        None => recognise(id).ok_or_else(empty)?,
+        Some(kind) => recognise_as(id, kind.into()).map_err(|why| {
+            Failure::mistake("--as", &format!("`{id}` does not fit: {why}"), "leave --as out or correct the id")
+        })?,
+    };
+    let (look, asked) = (settings::look(arguments)?, settings::asked(arguments, FOLLOW_SINCE)?);
+    let profile = settings::loaded(arguments)?.profile;
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
+    let sources = open(arguments, &profile)?;
+    let cancel = CancellationToken::new();
+    let caught = signals::listen(cancel.clone());
+    let (publish, _) = watch::channel(Arc::new(investigate_follow::blank(&sources, anchor.clone(), asked)));
+    let case = runtime.block_on(investigate_follow::follow(&sources, anchor, asked, &publish, &cancel));
+    out.requests(&case.exchanges);
+    let exit = caught.or(Exit::of_case(&case));
+    Ok(out.data(&(form(arguments).story)(&case, &look, exit.code()), exit))
+}
+
+/// `hopscope queue lag`.
+pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct LagReport {
+        schema: &'static str,
+        at: i64,
+        complete: bool,
+        rows: Vec<crate::export::LagRow>,
+        notes: Vec<crate::model::Note>,
+        exit: u8,
+    }
+    let profile = settings::loaded(arguments)?.profile;
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
+    let sources = open(arguments, &profile)?.only(&[SourceKind::Kafka]);
+    let cancel = CancellationToken::new();
+    let caught = signals::listen(cancel.clone());
+    let budgets = sources.budgets(&cancel);
+    let reply = runtime.block_on(sources.ask(&Ask::Queues, &budgets));
+    out.requests(&reply.exchanges);
+    let answer = reply.outcome.map_err(|fault| {
+        let exit = caught.or(Exit::of_faults(std::iter::once(&fault)));
+        Failure::faults(&[fault], exit)
+    })?;
+    let Rows::Queues(state) = answer.rows else {
+        unreachable!("a question about queues is answered with queues");
+    };
+    let rows = lag_rows(&state);
+    let exit = caught.or(if answer.notes.is_empty() { Exit::Answered } else { Exit::Partial });
+    for note in &answer.notes {
+        out.remark(note.text.as_str());
+    }
+    if out.is_json() {
+        let (complete, exit_code) = (answer.notes.is_empty(), exit.code());
+        let schema = "hopscope/lag/1";
+        let report = LagReport { schema, at: state.at.0, complete, rows, notes: answer.notes, exit: exit_code };
+        return Ok(out.data(&json::write(&report), exit));
+    }
+    let mut text = String::from("GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\n");
+    let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    for row in &rows {
+        let (group, topic) = (row.group.as_str(), row.topic.as_str());
+        let (committed, end, lag) = (shown(row.committed), shown(row.end), shown(row.lag));
+        writeln!(text, "{group}\t{topic}\t{}\t{committed}\t{end}\t{lag}", row.partition)
+            .expect("a string takes any text");
+    }
+    Ok(out.data(&text, exit))
+}
+
+/// `hopscope config show|check`.
+pub fn config(arguments: &Arguments, action: ConfigVerb, out: &Out) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Row {
+        name: crate::model::SafeText,
+        value: crate::model::SafeText,
+        origin: String,
+    }
+    #[derive(Serialize)]
+    struct ConfigReport {
+        schema: &'static str,
+        profile: String,
+        profiles: Vec<crate::model::SafeText>,
+        settings: Vec<Row>,
+        exit: u8,
+    }
+    let loaded = settings::loaded(arguments)?;
+    let rows: Vec<Row> = loaded
+        .settings
+        .into_iter()
+        .map(|setting| Row { name: setting.name, value: setting.value, origin: setting.origin.to_string() })
+        .collect();
+    if out.is_json() {
+        let settings = if action == ConfigVerb::Show { rows } else { Vec::new() };
+        let (profile, profiles) = (loaded.profile.name, loaded.profiles);
+        let report = ConfigReport { schema: "hopscope/config/1", profile, profiles, settings, exit: 0 };
+        return Ok(out.data(&json::write(&report), Exit::Answered));
+    }
+    let mut text = format!("profile {}\n", crate::model::SafeText::new(&loaded.profile.name).as_str());
+    match action {
+        ConfigVerb::Check => text.push_str("no mistakes\n"),
+        ConfigVerb::Show => {
+            let widest = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
+            let (names, values) = (widest(|row| row.name.width()), widest(|row| row.value.width()));
+            for row in &rows {
+                let (name, value) = (row.name.as_str(), row.value.as_str());
+                writeln!(text, "{name:<names$}  {value:<values$}  ({})", row.origin).expect("a string takes any text");
+            }
+        }
+    }
+    Ok(out.data(&text, Exit::Answered))
+}
+
+/// Opens the sources that are wanted; none at all is a mistake with a remedy.
+pub fn open(arguments: &Arguments, profile: &Profile) -> Result<SourceSet, Failure> {
+    let sources = SourceSet::open(profile).only(&settings::kinds(arguments));
+    if sources.is_empty() {
+        let fix = "give --jaeger URL, --loki URL or --kafka HOST:PORT, write a profile, or try: hopscope demo";
+        return Err(Failure::mistake("configuration", "no source is configured that could be asked", fix));
+    }
+    Ok(sources)
+}
+
+/// Returns the runtime that everything waits on.
+pub fn runtime() -> Result<Runtime, Failure> {
+    // Fails only when called twice, and then a provider is there already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::mistake(
+            "this machine",
+            &format!("cannot start threads: {error}"),
+            "check the limits of the user (ulimit -u)",
+        )
+    })
+}
+
+fn form(arguments: &Arguments) -> &'static Format {
+    format::find(&arguments.output).expect("the parser takes only formats that exist")
+}

@@ -1,0 +1,202 @@
+//! Every setting there is, what its values look like, and which environment variable sets it.
+
+use std::time::Duration;
+use url::Url;
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text but the empty one.
+    Text,
+    /// `http://` or `https://` address without user and password.
+    Url,
+    /// `host:port,host:port`.
+    Brokers,
+    /// Whole number above zero.
+    Count,
+    /// Bytes: a number, or one with `KiB`, `MiB`, `GiB`.
+    Bytes,
+    /// `500ms`, `30s`, `15m`, `1h`, `2d`.
+    Duration,
+    /// Name of an environment variable that holds a secret.
+    SecretName,
+    /// Path of a file that holds a secret.
+    SecretPath,
+    /// A secret itself; never printed.
+    Secret,
+}
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted name; `*` stands for a name that the person chose. Those below `profile.*` exist once per profile.
+    pub name: &'static str,
+    /// What its values look like.
+    pub kind: Kind,
+    /// Environment variable that sets it; wins over the file.
+    pub variable: Option<&'static str>,
+}
+
+const fn key(name: &'static str, kind: Kind, variable: Option<&'static str>) -> Key {
+    Key { name, kind, variable }
+}
+
+/// All settings of the file and the environment.
+pub const KEYS: &[Key] = &[
+    key("default_profile", Kind::Text, Some("HOPSCOPE_PROFILE")),
+    key("profile.*.jaeger.url", Kind::Url, Some("HOPSCOPE_JAEGER_URL")),
+    key("profile.*.jaeger.tenant", Kind::Text, Some("HOPSCOPE_JAEGER_TENANT")),
+    key("profile.*.jaeger.token_env", Kind::SecretName, None),
+    key("profile.*.jaeger.token_file", Kind::SecretPath, Some("HOPSCOPE_JAEGER_TOKEN_FILE")),
+    key("profile.*.jaeger.headers.*", Kind::Secret, None),
+    key("profile.*.loki.url", Kind::Url, Some("HOPSCOPE_LOKI_URL")),
+    key("profile.*.loki.tenant", Kind::Text, Some("HOPSCOPE_LOKI_TENANT")),
+    key("profile.*.loki.token_env", Kind::SecretName, None),
+    key("profile.*.loki.token_file", Kind::SecretPath, Some("HOPSCOPE_LOKI_TOKEN_FILE")),
+    key("profile.*.loki.headers.*", Kind::Secret, None),
+    key("profile.*.kafka.bootstrap", Kind::Brokers, Some("HOPSCOPE_KAFKA")),
+    key("limits.requests", Kind::Count, None),
+    key("limits.bytes", Kind::Bytes, None),
+    key("limits.at_once", Kind::Count, None),
+    key("limits.request_timeout", Kind::Duration, Some("HOPSCOPE_REQUEST_TIMEOUT")),
+    key("limits.timeout", Kind::Duration, Some("HOPSCOPE_TIMEOUT")),
+];
+
+/// Returns the setting of a dotted name as a file spells it.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        let mut pattern = key.name.split('.');
+        // A header name may hold dots, so the last star takes the rest.
+        let mut parts = name.splitn(key.name.split('.').count(), '.');
+        pattern.by_ref().zip(parts.by_ref()).all(|(want, is)| want == "*" || want == is)
+            && pattern.next().is_none()
+            && parts.next().is_none()
+            && name.split('.').count() >= key.name.split('.').count()
+    })
+}
+
+/// Returns the names that may stand below a table, for a mistake's remedy.
+pub fn below(table: &str) -> Vec<&'static str> {
+    let depth = if table.is_empty() { 0 } else { table.split('.').count() };
+    let fits =
+        |key: &&Key| key.name.split('.').zip(table.split('.')).take(depth).all(|(want, is)| want == "*" || want == is);
+    let mut names: Vec<&str> = KEYS.iter().filter(fits).filter_map(|key| key.name.split('.').nth(depth)).collect();
+    names.dedup();
+    names
+}
+
+/// Says what is wrong with a value, and what to do.
+pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
+    let shown = |what: &str| format!("`{value}` {what}");
+    match kind {
+        Kind::Text | Kind::SecretName | Kind::SecretPath if value.trim().is_empty() => {
+            Err(("the value is empty".into(), "write a value or remove the line"))
+        }
+        Kind::Text | Kind::SecretName | Kind::SecretPath | Kind::Secret => Ok(()),
+        Kind::Url => url(value).map(drop),
+        Kind::Brokers => brokers(value).map(drop),
+        Kind::Count => match value.parse::<u32>() {
+            Ok(1..) => Ok(()),
+            _ => Err((shown("is not a whole number above zero"), "write a number such as 120")),
+        },
+        Kind::Bytes => bytes(value).map(drop).ok_or_else(|| (shown("is not a size"), "write it as 64MiB or 1GiB")),
+        Kind::Duration => duration(value)
+            .map(drop)
+            .ok_or_else(|| (shown("is not a duration"), "write it as 500ms, 30s, 15m, 1h or 2d")),
+    }
+}
+
+/// Reads an address. Query and fragment are refused, and so are user and password, which would end up on screens.
+pub fn url(value: &str) -> Result<Url, (String, &'static str)> {
+    const FIX: &str = "write it as http://host:port or https://host/base";
+    let url = Url::parse(value).map_err(|error| (format!("the address cannot be read ({error})"), FIX))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(("the address is not an http or https one".into(), FIX));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(("the address holds a user or a password".into(), "put the secret into token_env or token_file"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(("the address has a query or a fragment".into(), "give the base address alone"));
+    }
+    Ok(url)
+}
+
+/// Reads bootstrap addresses; `[v6]:port` is allowed.
+pub fn brokers(value: &str) -> Result<Vec<(String, u16)>, (String, &'static str)> {
+    const FIX: &str = "write it as host:9092 or host-a:9092,host-b:9092";
+    let one = |part: &str| {
+        let (host, port) = part.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let odd = host.is_empty() || host.contains(['/', '@', ' ']);
+        port.parse::<u16>().ok().filter(|port| *port > 0 && !odd).map(|port| (host.to_owned(), port))
+    };
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let read: Option<Vec<_>> = parts.map(one).collect();
+    match read {
+        Some(list) if !list.is_empty() => Ok(list),
+        _ => Err((format!("`{value}` is not a list of host:port"), FIX)),
+    }
+}
+
+/// Reads `500ms`, `30s`, `15m`, `1h`, `2d`; zero is none.
+pub fn duration(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = value[..digits].parse().ok().filter(|number| *number > 0)?;
+    let millis = match &value[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).filter(|millis| *millis <= 3_660 * 86_400_000).map(Duration::from_millis)
+}
+
+/// Reads `1048576`, `64MiB`, `1GiB`; zero is none.
+pub fn bytes(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = value[..digits].parse().ok().filter(|number| *number > 0)?;
+    let unit = match value[digits..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_durations_have_units_and_are_not_zero() {
+        assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!((duration("0s"), duration("90"), duration("s"), duration("1y")), (None, None, None, None));
+        assert_eq!((bytes("2KiB"), bytes("0"), bytes("5 XB")), (Some(2048), None, None));
+    }
+
+    #[test]
+    fn names_with_stars_are_found() {
+        assert_eq!(find("profile.prod.loki.headers.X-A.b").map(|key| key.kind), Some(Kind::Secret));
+        assert_eq!(find("profile.prod.loki.headers").map(|key| key.kind), None);
+        assert_eq!(find("profile.prod.loki.address").map(|key| key.kind), None);
+        assert_eq!(below("profile.x.kafka"), ["bootstrap"]);
+    }
+
+    #[test]
+    fn addresses_that_cannot_work_are_refused() {
+        for bad in ["jaeger:16686", "ftp://a", "http://u:p@host", "http://host/?a=b", ""] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "host", "host:0", "host:70000", ":9092", "http://host:9092"] {
+            assert!(brokers(bad).is_err(), "{bad}");
+        }
+        assert_eq!(brokers("a:1, [::1]:2").unwrap(), [("a".to_owned(), 1), ("::1".to_owned(), 2)]);
+    }
+}

@@ -1,0 +1,325 @@
+//! Puts the layers together: built in, then the file, then the environment, then flags.
+
+use super::file::{self, Written};
+use super::keys::{self, KEYS, Kind};
+use super::mistake::Mistake;
+use super::profile::{HttpEndpoint, KafkaEndpoint, Limits, Profile};
+use crate::model::SafeText;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+
+/// The file that shows every setting and sets the defaults.
+pub const SAMPLE: &str = include_str!("sample.toml");
+
+/// Everything that settings are made from.
+pub struct Layers<'a> {
+    /// Path, for places, and text of the file.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Flags: name as typed, dotted name without the profile (`jaeger.url`), value.
+    pub flags: Vec<(&'static str, &'static str, String)>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The default.
+    BuiltIn,
+    /// A line of the file.
+    File(SafeText, usize),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// One setting as it came out, for `config show`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted name, without the profile.
+    pub name: SafeText,
+    /// Value; secrets say only that they are set.
+    pub value: SafeText,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What the layers make together.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The profile to work with.
+    pub profile: Profile,
+    /// Every setting with its origin, by name.
+    pub settings: Vec<Setting>,
+    /// Profiles of the file.
+    pub profiles: Vec<SafeText>,
+}
+
+type Values = BTreeMap<String, (String, Origin)>;
+
+/// Loads the settings, or returns all mistakes of all layers.
+pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
+    let (entries, mut mistakes) = layers.file.map_or_else(Default::default, |(path, text)| file::read(path, text));
+    let path = layers.file.map_or("", |(path, _)| path);
+    let in_file = |written: &Written| Origin::File(SafeText::new(path), written.line);
+    let mut values = built_in();
+    let mut profiles: Vec<&str> =
+        entries.keys().filter_map(|key| key.strip_prefix("profile.")?.split('.').next()).collect();
+    profiles.dedup();
+
+    let mut chosen = entries.get("default_profile").map(|written| (written.value.clone(), in_file(written)));
+    if let Some(name) = (layers.variable)("HOPSCOPE_PROFILE").filter(|name| !name.is_empty()) {
+        chosen = Some((name, Origin::Variable("HOPSCOPE_PROFILE")));
+    }
+    if let Some((flag, _, name)) = layers.flags.iter().find(|(_, name, _)| *name == "default_profile") {
+        chosen = Some((name.clone(), Origin::Flag(flag)));
+    }
+    if let Some((name, origin)) = &chosen
+        && !profiles.contains(&name.as_str())
+    {
+        let fix = if profiles.is_empty() {
+            "no profile is configured; add a [profile.NAME.jaeger] section".to_owned()
+        } else {
+            format!("known: {}", profiles.join(", "))
+        };
+        mistakes.push(Mistake::new(&origin.to_string(), &format!("there is no profile `{name}`"), &fix));
+    }
+    // One profile alone needs no choosing.
+    let name = chosen
+        .as_ref()
+        .map_or_else(|| (profiles.len() == 1).then(|| profiles[0].to_owned()), |(name, _)| Some(name.clone()));
+    let name = name.unwrap_or_else(|| "default".into());
+    for (key, written) in &entries {
+        let own = key.strip_prefix("profile.").and_then(|rest| rest.strip_prefix(name.as_str())?.strip_prefix('.'));
+        if let Some(short) = own.or_else(|| key.starts_with("limits.").then_some(key)) {
+            values.insert(short.to_owned(), (written.value.clone(), in_file(written)));
+        }
+    }
+    for key in KEYS.iter().filter(|key| key.name != "default_profile") {
+        if let Some(variable) = key.variable
+            && let Some(value) = (layers.variable)(variable).filter(|value| !value.is_empty())
+        {
+            let origin = Origin::Variable(variable);
+            set(&mut values, &mut mistakes, short(key.name), key.kind, value, origin);
+        }
+    }
+    for (flag, name, value) in layers.flags.iter().filter(|(_, name, _)| *name != "default_profile") {
+        let known = KEYS.iter().find(|key| short(key.name) == *name).expect("flags name settings that exist");
+        set(&mut values, &mut mistakes, name, known.kind, value.clone(), Origin::Flag(flag));
+    }
+    let profile = assemble(name, &values, layers.variable, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let settings = values.into_iter().map(|(name, (value, origin))| {
+        let secret = name.contains(".headers.");
+        let value = if secret { SafeText::own("set, not shown") } else { SafeText::new(&value) };
+        Setting { name: SafeText::new(&name), value, origin }
+    });
+    Ok(Loaded { profile, settings: settings.collect(), profiles: profiles.into_iter().map(SafeText::new).collect() })
+}
+
+fn short(name: &'static str) -> &'static str {
+    name.strip_prefix("profile.*.").unwrap_or(name)
+}
+
+fn set(values: &mut Values, mistakes: &mut Vec<Mistake>, name: &str, kind: Kind, value: String, origin: Origin) {
+    match keys::check(kind, &value) {
+        Ok(()) => {
+            values.insert(name.to_owned(), (value, origin));
+        }
+        Err((what, fix)) => mistakes.push(Mistake::new(&origin.to_string(), &what, fix)),
+    }
+}
+
+fn built_in() -> Values {
+    let limits = Limits::default();
+    let rows = [
+        ("limits.requests", limits.requests.to_string()),
+        ("limits.bytes", format!("{}MiB", limits.bytes >> 20)),
+        ("limits.at_once", limits.at_once.to_string()),
+        ("limits.request_timeout", format!("{}s", limits.request_timeout.as_secs())),
+        ("limits.timeout", format!("{}s", limits.timeout.as_secs())),
+    ];
+    rows.into_iter().map(|(name, value)| (name.to_owned(), (value, Origin::BuiltIn))).collect()
+}
+
+fn assemble(
+    name: String,
+    values: &Values,
+    variable: &dyn Fn(&str) -> Option<String>,
+    mistakes: &mut Vec<Mistake>,
+) -> Profile {
+    let text = |name: &str| values.get(name).map(|(value, _)| value.as_str());
+    // Every value was checked on its way in, so a reading that fails here has its mistake already.
+    let limit = |name: &str| text(name).expect("limits are built in");
+    let defaults = Limits::default();
+    Profile {
+        name,
+        jaeger: endpoint("jaeger", "x-tenant", values, variable, mistakes),
+        loki: endpoint("loki", "X-Scope-OrgID", values, variable, mistakes),
+        kafka: text("kafka.bootstrap")
+            .and_then(|list| keys::brokers(list).ok())
+            .map(|bootstrap| KafkaEndpoint { bootstrap }),
+        limits: Limits {
+            requests: limit("limits.requests").parse().unwrap_or(defaults.requests),
+            bytes: keys::bytes(limit("limits.bytes")).unwrap_or(defaults.bytes),
+            at_once: limit("limits.at_once").parse().unwrap_or(defaults.at_once),
+            request_timeout: keys::duration(limit("limits.request_timeout")).unwrap_or(defaults.request_timeout),
+            timeout: keys::duration(limit("limits.timeout")).unwrap_or(defaults.timeout),
+        },
+    }
+}
+
+fn endpoint(
+    source: &str,
+    tenant_header: &str,
+    values: &Values,
+    variable: &dyn Fn(&str) -> Option<String>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<HttpEndpoint> {
+    let at = |field: &str| values.get(&format!("{source}.{field}"));
+    let mut headers = Vec::new();
+    if let Some((tenant, _)) = at("tenant") {
+        headers.push((tenant_header.to_owned(), SecretString::from(tenant.clone())));
+    }
+    let mut bearer = |token: &str| {
+        headers.push((
+            "Authorization".to_owned(),
+            SecretString::from(format!("Bearer {}", token.trim_end_matches(['\r', '\n']))),
+        ));
+    };
+    if let Some((name, origin)) = at("token_env") {
+        match variable(name).filter(|token| !token.is_empty()) {
+            Some(token) => bearer(&token),
+            None => mistakes.push(Mistake::new(
+                &origin.to_string(),
+                &format!("the environment variable {name} is not set"),
+                "export it, or remove token_env",
+            )),
+        }
+    }
+    if let Some((path, origin)) = at("token_file") {
+        match secret_file(path) {
+            Ok(token) => bearer(&token),
+            Err((what, fix)) => mistakes.push(Mistake::new(&origin.to_string(), &what, fix)),
+        }
+    }
+    let prefix = format!("{source}.headers.");
+    for (name, (value, _)) in values.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix)) {
+        headers.push((name[prefix.len()..].to_owned(), SecretString::from(value.clone())));
+    }
+    let url = at("url").and_then(|(url, _)| keys::url(url).ok());
+    if url.is_none() && !headers.is_empty() && at("url").is_none() {
+        mistakes.push(Mistake::new(
+            source,
+            "there are credentials or headers but no url",
+            "add url = \"http://host:port\"",
+        ));
+    }
+    url.map(|url| HttpEndpoint { url, headers })
+}
+
+fn secret_file(path: &str) -> Result<String, (String, &'static str)> {
+    const READ: &str = "check the path and that you may read it";
+    let failed = |error: std::io::Error| (format!("cannot read the secret file {path}: {error}"), READ);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    // The open file is asked, not the path, so that nobody can swap it between the two.
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() {
+        return Err((format!("{path} is not a regular file"), READ));
+    }
+    if about.mode() & 0o077 != 0 {
+        let what = format!("the secret file {path} can be read by others (mode {:03o})", about.mode() & 0o777);
+        return Err((what, "run chmod 600 on it"));
+    }
+    let mut token = String::new();
+    std::io::Read::read_to_string(&mut file, &mut token).map_err(failed)?;
+    if token.trim().is_empty() { Err((format!("the secret file {path} is empty"), READ)) } else { Ok(token) }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::File(path, line) => write!(f, "{}:{line}", path.as_str()),
+            Self::Variable(name) => write!(f, "environment {name}"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    fn with<'a>(text: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Layers<'a> {
+        Layers { file: Some(("c.toml", text)), variable, flags: Vec::new() }
+    }
+
+    #[test]
+    fn the_sample_sets_the_defaults() {
+        let loaded = load(&with(SAMPLE, &nothing)).expect("the sample has no mistakes");
+        assert_eq!(loaded.profile.limits, Limits::default());
+        assert!(loaded.profile.jaeger.is_none() && loaded.profile.kafka.is_none());
+    }
+
+    #[test]
+    fn every_line_of_the_sample_is_a_real_setting() {
+        let is_setting =
+            |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+        let all: Vec<&str> = SAMPLE
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
+            .collect();
+        let (entries, mistakes) = file::read("sample", &all.join("\n"));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 14));
+    }
+
+    #[test]
+    fn later_layers_win_and_say_where_they_come_from() {
+        let text = "[profile.a.jaeger]\nurl = \"http://a\"\n[profile.a.loki]\nurl = \"http://l\"\ntenant = \"t\"\n";
+        let variable = |name: &str| (name == "HOPSCOPE_LOKI_URL").then(|| "http://env".to_owned());
+        let mut layers = with(text, &variable);
+        layers.flags = vec![("--jaeger", "jaeger.url", "http://flag".to_owned())];
+        let loaded = load(&layers).expect("no mistakes");
+        let origin = |name: &str| {
+            loaded.settings.iter().find(|found| found.name.as_str() == name).map(|found| found.origin.to_string())
+        };
+        assert_eq!(origin("jaeger.url").as_deref(), Some("--jaeger"));
+        assert_eq!(origin("loki.url").as_deref(), Some("environment HOPSCOPE_LOKI_URL"));
+        assert_eq!(origin("loki.tenant").as_deref(), Some("c.toml:5"));
+        assert_eq!(loaded.profile.loki.unwrap().headers[0].1.expose_secret(), "t");
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once_with_their_places() {
+        let text = "colour = \"red\"\n[profile.a.jaeger]\nurl = \"jaeger\"\n[limits]\nrequests = 0\ntimeout = 5\n";
+        let mistakes = load(&with(text, &nothing)).unwrap_err();
+        let places: Vec<&str> = mistakes.iter().map(|mistake| mistake.place.as_str()).collect();
+        assert_eq!(places.len(), 4, "{mistakes:?}");
+        for place in ["c.toml:1:1", "c.toml:3:7", "c.toml:5:12", "c.toml:6:11"] {
+            assert!(places.contains(&place), "{place} in {places:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "token\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(secret_file(path).unwrap_err().0.contains("mode 644"));
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(secret_file(path).unwrap(), "token\n");
+    }
+}

@@ -1,0 +1,235 @@
+//! The `data` of a story: outcome, operations, messages, hops, rows, gaps, records.
+
+use super::report::RecordReport;
+use crate::model::coverage::Absence;
+use crate::model::journey::{
+    Attempt, AttemptResult, Channel, CopyRole, Delivery, DeliveryResult, Execution, Gap, Grouping, Hop, Mark, Message,
+    Operation, Outcome, RecordCopy, Row, RowKind,
+};
+use crate::model::{Case, SafeText, SpanRow, SpanStore, Tier};
+use serde::Serialize;
+
+/// One journey.
+#[derive(Serialize)]
+pub struct JourneyReport<'a> {
+    outcome: &'a Outcome,
+    summary: &'a SafeText,
+    traces: Vec<String>,
+    operations: Vec<OperationReport<'a>>,
+    messages: Vec<MessageReport<'a>>,
+    hops: Vec<HopReport<'a>>,
+    rows: Vec<RowReport<'a>>,
+    gaps: &'a [Gap],
+    records: Vec<RecordReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct OperationReport<'a> {
+    caller: &'a SafeText,
+    name: &'a SafeText,
+    peer: &'a SafeText,
+    grouping: Grouping,
+    layer: u16,
+    claimed_attempts: Option<u32>,
+    result: AttemptResult,
+    attempts: Vec<AttemptReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct AttemptReport<'a> {
+    ordinal: u32,
+    span: Option<String>,
+    start: i64,
+    duration_ns: i64,
+    wait_ns: Option<i64>,
+    result: AttemptResult,
+    status: &'a SafeText,
+    executions: Vec<ExecutionReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExecutionReport<'a> {
+    service: &'a SafeText,
+    span: Option<String>,
+    start: i64,
+    duration_ns: i64,
+    result: AttemptResult,
+    status: &'a SafeText,
+}
+
+#[derive(Serialize)]
+struct MessageReport<'a> {
+    key: &'a SafeText,
+    copies: Vec<CopyReport<'a>>,
+    deliveries: Vec<DeliveryReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct CopyReport<'a> {
+    coordinate: String,
+    role: CopyRole,
+    written: i64,
+    origin: Option<String>,
+    due: Option<i64>,
+    attempt: Option<u32>,
+    exception: Option<&'a SafeText>,
+    producer: Option<String>,
+    tier: Tier,
+    absence: Option<Absence>,
+}
+
+#[derive(Serialize)]
+struct DeliveryReport<'a> {
+    coordinate: String,
+    group: Option<&'a SafeText>,
+    service: &'a SafeText,
+    ordinal: u32,
+    span: Option<String>,
+    start: i64,
+    duration_ns: i64,
+    result: DeliveryResult,
+    error: Option<&'a SafeText>,
+    tier: Tier,
+}
+
+#[derive(Serialize)]
+struct HopReport<'a> {
+    from: &'a SafeText,
+    to: &'a SafeText,
+    channel: &'a Channel,
+    at: i64,
+    transit_ns: Option<i64>,
+    times: u32,
+}
+
+#[derive(Serialize)]
+struct RowReport<'a> {
+    at: i64,
+    duration_ns: Option<i64>,
+    depth: u16,
+    lane: &'a SafeText,
+    kind: RowKind,
+    text: &'a SafeText,
+    mark: Mark,
+    tier: Tier,
+    why: &'a SafeText,
+    follow: Option<&'a SafeText>,
+}
+
+impl<'a> JourneyReport<'a> {
+    /// Returns the projection of a case's journey.
+    pub fn of(case: &'a Case) -> Self {
+        let (journey, spans) = (&case.journey, &*case.spans);
+        Self {
+            outcome: &journey.outcome,
+            summary: &journey.summary,
+            traces: journey.traces.iter().map(ToString::to_string).collect(),
+            operations: journey.operations.iter().map(|operation| operation_of(operation, spans)).collect(),
+            messages: journey.messages.iter().map(|message| message_of(message, spans)).collect(),
+            hops: journey.hops.iter().map(hop_of).collect(),
+            rows: journey.rows.iter().map(row_of).collect(),
+            gaps: &journey.gaps,
+            records: case.records.iter().map(RecordReport::of).collect(),
+        }
+    }
+}
+
+/// A row number means nothing outside; the span's id does.
+fn id(spans: &SpanStore, row: SpanRow) -> Option<String> {
+    ((row.0 as usize) < spans.len()).then(|| spans.span(row).id().to_string())
+}
+
+fn operation_of<'a>(operation: &'a Operation, spans: &SpanStore) -> OperationReport<'a> {
+    OperationReport {
+        caller: &operation.caller,
+        name: &operation.name,
+        peer: &operation.peer,
+        grouping: operation.grouping,
+        layer: operation.layer,
+        claimed_attempts: operation.claimed,
+        result: operation.result,
+        attempts: operation.attempts.iter().map(|attempt| attempt_of(attempt, spans)).collect(),
+    }
+}
+
+fn attempt_of<'a>(attempt: &'a Attempt, spans: &SpanStore) -> AttemptReport<'a> {
+    AttemptReport {
+        ordinal: attempt.ordinal,
+        span: attempt.span.and_then(|row| id(spans, row)),
+        start: attempt.start.0,
+        duration_ns: attempt.duration.0,
+        wait_ns: attempt.wait.map(|wait| wait.0),
+        result: attempt.result,
+        status: &attempt.status,
+        executions: attempt.executions.iter().map(|execution| execution_of(execution, spans)).collect(),
+    }
+}
+
+fn execution_of<'a>(execution: &'a Execution, spans: &SpanStore) -> ExecutionReport<'a> {
+    ExecutionReport {
+        service: &execution.service,
+        span: id(spans, execution.span),
+        start: execution.start.0,
+        duration_ns: execution.duration.0,
+        result: execution.result,
+        status: &execution.status,
+    }
+}
+
+fn message_of<'a>(message: &'a Message, spans: &SpanStore) -> MessageReport<'a> {
+    MessageReport {
+        key: &message.key,
+        copies: message.copies.iter().map(|copy| copy_of(copy, spans)).collect(),
+        deliveries: message.deliveries.iter().map(|delivery| delivery_of(delivery, spans)).collect(),
+    }
+}
+
+fn copy_of<'a>(copy: &'a RecordCopy, spans: &SpanStore) -> CopyReport<'a> {
+    CopyReport {
+        coordinate: copy.coordinate.to_string(),
+        role: copy.role,
+        written: copy.written.0,
+        origin: copy.origin.as_ref().map(ToString::to_string),
+        due: copy.due.map(|due| due.0),
+        attempt: copy.attempt,
+        exception: copy.exception.as_ref(),
+        producer: copy.producer.and_then(|row| id(spans, row)),
+        tier: copy.tier,
+        absence: copy.absence,
+    }
+}
+
+fn delivery_of<'a>(delivery: &'a Delivery, spans: &SpanStore) -> DeliveryReport<'a> {
+    DeliveryReport {
+        coordinate: delivery.coordinate.to_string(),
+        group: delivery.group.as_ref(),
+        service: &delivery.service,
+        ordinal: delivery.ordinal,
+        span: delivery.span.and_then(|row| id(spans, row)),
+        start: delivery.start.0,
+        duration_ns: delivery.duration.0,
+        result: delivery.result,
+        error: delivery.error.as_ref(),
+        tier: delivery.tier,
+    }
+}
+
+fn hop_of(hop: &Hop) -> HopReport<'_> {
+    let transit_ns = hop.transit.map(|transit| transit.0);
+    HopReport { from: &hop.from, to: &hop.to, channel: &hop.channel, at: hop.at.0, transit_ns, times: hop.times }
+}
+
+fn row_of(row: &Row) -> RowReport<'_> {
+    RowReport {
+        at: row.at.0,
+        duration_ns: row.duration.map(|duration| duration.0),
+        depth: row.depth,
+        lane: &row.lane,
+        kind: row.kind,
+        text: &row.text,
+        mark: row.mark,
+        tier: row.tier,
+        why: &row.why,
+        follow: row.follow.as_ref(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Rounds of questions until nothing is left to ask, the time is over or the person cancels.
+
+use super::sources::SourceSet;
+use crate::model::case::Progress;
+use crate::model::{Case, Fault, FaultKind, Query, Reply, SafeText};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// What is driven: gives rounds of questions, takes answers in any order, and shows what it knows.
+pub trait Rounds {
+    /// Returns the next questions; none when there is nothing left to ask.
+    fn round(&mut self) -> Vec<Query>;
+
+    /// Takes the answer to a numbered question.
+    fn take(&mut self, number: u32, reply: Reply);
+
+    /// Returns what is known, findings included.
+    fn known(&mut self) -> Case;
+}
+
+/// Drives `hunt` to its end. Every round's questions are asked at once (each source's turns bound how many are under
+/// way), and `publish` gets a snapshot after each answer. What is still open when the time is over or `cancel` fires
+/// becomes a fault, so that the case says what it could not see.
+pub async fn drive<R: Rounds>(
+    sources: &SourceSet,
+    hunt: &mut R,
+    publish: &watch::Sender<Arc<Case>>,
+    cancel: &CancellationToken,
+) -> Case {
+    let budgets = sources.budgets(cancel);
+    let deadline = Instant::now() + sources.limits().timeout;
+    let mut stopped = None;
+    while stopped.is_none() {
+        let queries = hunt.round();
+        if queries.is_empty() {
+            break;
+        }
+        let mut waiting: BTreeMap<u32, Query> = queries.iter().map(|query| (query.number, query.clone())).collect();
+        let ask = |query: Query| {
+            let budgets = &budgets;
+            async move { (query.number, sources.ask(&query.ask, budgets).await) }
+        };
+        let mut open: FuturesUnordered<_> = queries.into_iter().map(ask).collect();
+        while !waiting.is_empty() {
+            let (number, reply) = tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    stopped = Some((FaultKind::Cancelled, SafeText::own("cancelled")));
+                    break;
+                }
+                () = sleep_until(deadline) => {
+                    let why = format!("time budget of {:?} spent", sources.limits().timeout);
+                    stopped = Some((FaultKind::TimedOut, why.into()));
+                    break;
+                }
+                Some(answered) = open.next() => answered,
+            };
+            waiting.remove(&number);
+            hunt.take(number, reply);
+            publish.send_replace(Arc::new(hunt.known()));
+        }
+        if let Some((kind, why)) = &stopped {
+            for (number, query) in waiting {
+                hunt.take(number, Reply::fault(cut(&query, *kind, why)));
+            }
+        }
+    }
+    let mut case = hunt.known();
+    match (stopped, &case.progress) {
+        (Some((_, reason)), _) => case.progress = Progress::Stopped { reason },
+        (None, Progress::Running { .. }) => case.progress = Progress::Complete,
+        // The hunt has its own bounds and says when it met them.
+        (None, Progress::Complete | Progress::Stopped { .. }) => {}
+    }
+    publish.send_replace(Arc::new(case.clone()));
+    case
+}
+
+fn cut(query: &Query, kind: FaultKind, why: &SafeText) -> Fault {
+    Fault {
+        source: query.ask.source(),
+        kind,
+        asked: query.why.clone(),
+        came: why.clone(),
+        hint: SafeText::own("raise --timeout or narrow the question with --since"),
+    }
+}

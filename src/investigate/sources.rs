@@ -1,0 +1,122 @@
+//! The sources of one investigation, and the asking of one question.
+
+use crate::config::{Limits, Profile};
+use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
+use crate::sources::Source;
+use crate::sources::jaeger::Jaeger;
+use crate::sources::lease::Budget;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The configured sources, at most one per kind.
+#[derive(Clone, Default)]
+pub struct SourceSet {
+    sources: Vec<Arc<dyn Source>>,
+    limits: Limits,
+}
+
+/// Fresh budgets, one per kind of source.
+pub struct Budgets(Vec<Budget>);
+
+impl SourceSet {
+    /// Opens the sources of a profile. Makes no request.
+    pub fn open(profile: &Profile) -> Self {
+        let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+        if let Some(endpoint) = &profile.jaeger {
+            sources.push(Arc::new(Jaeger::new(endpoint.clone(), profile.limits.clone())));
+        }
+        Self::of(sources, profile.limits.clone())
+    }
+
+    /// Returns a set of given sources.
+    pub fn of(sources: Vec<Arc<dyn Source>>, limits: Limits) -> Self {
+        Self { sources, limits }
+    }
+
+    /// Keeps only the kinds that are named.
+    #[must_use]
+    pub fn only(mut self, kinds: &[SourceKind]) -> Self {
+        self.sources.retain(|source| kinds.contains(&source.kind()));
+        self
+    }
+
+    /// Returns the source of a kind, if one is configured.
+    pub fn get(&self, kind: SourceKind) -> Option<&Arc<dyn Source>> {
+        self.sources.iter().find(|source| source.kind() == kind)
+    }
+
+    /// Says whether nothing is configured.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Returns the kinds that are configured, in their fixed order.
+    pub fn kinds(&self) -> Vec<SourceKind> {
+        SourceKind::ALL.into_iter().filter(|kind| self.get(*kind).is_some()).collect()
+    }
+
+    /// Returns the limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns fresh budgets whose clocks start now.
+    pub fn budgets(&self, cancel: &CancellationToken) -> Budgets {
+        Budgets(SourceKind::ALL.into_iter().map(|kind| Budget::new(kind, &self.limits, cancel.clone())).collect())
+    }
+
+    /// Asks one question. A source that is not configured or panics answers with a fault.
+    pub async fn ask(&self, ask: &Ask, budgets: &Budgets) -> Reply {
+        let kind = ask.source();
+        let Some(source) = self.get(kind) else { return Reply::fault(not_configured(kind)) };
+        match AssertUnwindSafe(source.answer(ask, budgets.of(kind))).catch_unwind().await {
+            Ok(reply) => reply,
+            Err(belief) => Reply::fault(panicked(kind, belief.as_ref())),
+        }
+    }
+
+    /// Asks a source what it is.
+    pub async fn identify(&self, kind: SourceKind, budgets: &Budgets) -> Result<SafeText, Fault> {
+        let Some(source) = self.get(kind) else { return Err(not_configured(kind)) };
+        match AssertUnwindSafe(source.identify(budgets.of(kind))).catch_unwind().await {
+            Ok(known) => known,
+            Err(belief) => Err(panicked(kind, belief.as_ref())),
+        }
+    }
+}
+
+impl Budgets {
+    /// Returns the budget of a kind.
+    pub fn of(&self, kind: SourceKind) -> &Budget {
+        let place = SourceKind::ALL.iter().position(|known| *known == kind).expect("ALL holds every kind");
+        &self.0[place]
+    }
+}
+
+fn not_configured(source: SourceKind) -> Fault {
+    let hint = match source {
+        SourceKind::Jaeger => "give --jaeger URL, or set profile.NAME.jaeger.url",
+        SourceKind::Loki => "give --loki URL, or set profile.NAME.loki.url",
+        SourceKind::Kafka => "give --kafka HOST:PORT, or set profile.NAME.kafka.bootstrap",
+    };
+    Fault {
+        source,
+        kind: FaultKind::NotConfigured,
+        asked: SafeText::own("not asked"),
+        came: SafeText::own("no address is configured"),
+        hint: SafeText::own(hint),
+    }
+}
+
+fn panicked(source: SourceKind, belief: &(dyn std::any::Any + Send)) -> Fault {
+    let text = belief.downcast_ref::<&str>().copied().or_else(|| belief.downcast_ref::<String>().map(String::as_str));
+    Fault {
+        source,
+        kind: FaultKind::Failed,
+        asked: SafeText::own("a question"),
+        came: SafeText::new(&format!("a bug in hopscope: {}", text.unwrap_or("no message"))),
+        hint: SafeText::own("please report it; the other sources are not affected"),
+    }
+}
