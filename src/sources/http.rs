@@ -338,7 +338,7 @@ impl Http {
             if let Some(io) = inner.downcast_ref::<std::io::Error>()
                 && io.kind() == std::io::ErrorKind::ConnectionRefused
             {
-                words = "connection refused".to_owned();
+                words.replace_range(.., "connection refused");
             }
             if words.contains("dns") || words.contains("lookup address") {
                 words = format!("the name was not found ({words})");

@@ -103,7 +103,7 @@ impl Jaeger {
         match fetched.outcome {
             Ok(head) if head.is_success() => {
                 let (store, notes) = feed.finish();
-                self.read(made, store.len());
+                Self::count(made, store.len());
                 Ok((store, notes))
             }
             Ok(head) if is_nothing(&head) => Ok((SpanStore::default(), Vec::new())),
@@ -113,14 +113,14 @@ impl Jaeger {
                 if store.is_empty() {
                     return Err(fault);
                 }
-                self.read(made, store.len());
+                Self::count(made, store.len());
                 notes.push(note(NoteKind::Damaged, format!("{fault}; {} whole spans are kept", store.len())));
                 Ok((store, notes))
             }
         }
     }
 
-    fn read(&self, made: &mut [Exchange], rows: usize) {
+    fn count(made: &mut [Exchange], rows: usize) {
         if let Some(last) = made.last_mut() {
             last.rows = rows as u64;
         }
