@@ -25,7 +25,7 @@ impl SourceSet {
     pub fn open(profile: &Profile) -> Self {
         let mut sources: Vec<Arc<dyn Source>> = Vec::new();
         if let Some(endpoint) = &profile.jaeger {
-            sources.push(Arc::new(Jaeger::new(endpoint.clone(), profile.limits.clone())));
+            sources.push(Arc::new(Jaeger::new(endpoint)));
         }
         Self::of(sources, profile.limits.clone())
     }

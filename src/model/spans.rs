@@ -1,7 +1,7 @@
 //! Spans in columns: what a trace store returned, about 180 bytes a span.
 //!
-//! A decoder fills a store while bytes arrive: [`SpanStore::checkpoint`], the setters of a [`SpanWriter`], then
-//! [`SpanWriter::finish`], or [`SpanStore::roll_back`] when the span was cut. Rows keep the order of arrival.
+//! A decoder fills a store while bytes arrive: [`SpanStore::checkpoint`], attributes, events and links, then
+//! [`SpanStore::finish`], or [`SpanStore::roll_back`] when the span was cut. Rows keep the order of arrival.
 
 use super::id::{SpanId, TraceId};
 use super::symbols::{Sym, Symbols};

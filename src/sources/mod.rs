@@ -6,7 +6,7 @@
 //! for which the private trait in `kafka` is implemented.
 //!
 //! A source never fails as a whole: a fault or a note says what is missing, the rest is returned. Parsing is for
-//! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in [`open`]; copy `jaeger`.
+//! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in `SourceSet::open` of `investigate`; copy `jaeger`.
 
 pub mod http;
 pub mod jaeger;
