@@ -1,3 +1,144 @@
-//! Tests against real servers.
+//! Tests against real servers that hold what a real workload left: the story must be what the services say they did.
+//!
+//! `HOPSCOPE_STACK_STATE` names the folder that `tests/stack/up` and `tests/stack/workload/run` wrote. Without it these
+//! tests fail: a test that did not run is not a pass.
 
-fn main() {}
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Settings, and what the services wrote down while they worked.
+struct Stack {
+    settings: BTreeMap<String, String>,
+    truth: Vec<Value>,
+}
+
+impl Stack {
+    fn open() -> Self {
+        let state = PathBuf::from(
+            std::env::var_os("HOPSCOPE_STACK_STATE")
+                .expect("HOPSCOPE_STACK_STATE names the folder of a running stack (tests/stack/up, then workload/run)"),
+        );
+        let read = |name: &str| {
+            let path = state.join(name);
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let settings = ["env", "workload.env"].map(read).join("\n");
+        let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let truth = read("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Self { settings: settings.lines().filter_map(pair).collect(), truth }
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.settings.get(name).unwrap_or_else(|| panic!("{name} is not set by the stack"))
+    }
+
+    /// The lines of one kind about one order, in the order in which they were written.
+    fn told<'a>(&'a self, kind: &'a str, order: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.truth.iter().filter(move |line| line["kind"] == kind && line["order_id"] == order)
+    }
+
+    /// Follows an id and returns the exit code and the document.
+    fn follow(&self, id: &str) -> (i32, Value) {
+        let run = Command::new(env!("CARGO_BIN_EXE_hopscope"))
+            .args(["follow", id, "-o", "json", "--jaeger", self.get("JAEGER")])
+            .env_clear()
+            .output()
+            .unwrap();
+        let document = serde_json::from_slice(&run.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&run.stderr)));
+        (run.status.code().unwrap(), document)
+    }
+}
+
+fn coordinate(line: &Value) -> String {
+    format!("{}-{}@{}", line["topic"].as_str().unwrap(), line["partition"], line["offset"])
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a Vec<Value> {
+    value[name].as_array().unwrap_or_else(|| panic!("no list `{name}` in {value}"))
+}
+
+/// Compares attempts, records and deliveries of an order with what the services wrote down.
+fn check(stack: &Stack, order: &str, story: &Value) {
+    let data = &story["data"];
+
+    let attempts: Vec<String> =
+        stack.told("http_attempt", order).map(|line| format!("{} {}", line["ordinal"], line["status"])).collect();
+    let seen: Vec<String> = list(data, "operations")
+        .iter()
+        .flat_map(|operation| list(operation, "attempts"))
+        .map(|attempt| format!("{} {}", attempt["ordinal"], attempt["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(seen, attempts, "attempts of {order}");
+
+    let served = stack.told("http_served", order).count();
+    let executions = |attempt: &Value| list(attempt, "executions").len();
+    let ran: usize =
+        list(data, "operations").iter().flat_map(|operation| list(operation, "attempts")).map(executions).sum();
+    assert_eq!(ran, served, "executions of {order}");
+
+    let written: BTreeSet<String> = stack.told("publish", order).map(coordinate).collect();
+    let copies: BTreeSet<String> = list(data, "messages")
+        .iter()
+        .flat_map(|message| list(message, "copies"))
+        .map(|copy| copy["coordinate"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(copies, written, "records of {order}");
+
+    // A refused early delivery is no run of the handler, and how many there are varies.
+    let shown = |at: &str, group: &str, ok: bool| format!("{at} {group} {}", if ok { "handled" } else { "failed" });
+    let mut handled: Vec<String> = stack
+        .told("handled", order)
+        .map(|line| shown(&coordinate(line), line["group"].as_str().unwrap(), line["outcome"] == "ok"))
+        .collect();
+    let mut deliveries: Vec<String> = list(data, "messages")
+        .iter()
+        .flat_map(|message| list(message, "deliveries"))
+        .filter(|delivery| delivery["result"] != "not-due")
+        .map(|delivery| {
+            let (at, group) = (delivery["coordinate"].as_str().unwrap(), delivery["group"].as_str().unwrap());
+            shown(at, group, delivery["result"] == "handled")
+        })
+        .collect();
+    handled.sort();
+    deliveries.sort();
+    assert_eq!(deliveries, handled, "deliveries of {order}");
+}
+
+fn follow_by_trace(order: &str, outcome: &str) {
+    let stack = Stack::open();
+    let order = stack.get(order);
+    let trace = stack.told("received", order).next().expect("the order was received")["trace_id"].as_str().unwrap();
+    let (exit, story) = stack.follow(trace);
+    assert_eq!(exit, 0, "{story}");
+    assert_eq!(story["data"]["outcome"]["state"], outcome, "{order}");
+    check(&stack, order, &story);
+}
+
+#[test]
+fn a_healthy_order_is_one_attempt_and_one_delivery() {
+    follow_by_trace("ORDER_HEALTHY", "succeeded");
+}
+
+#[test]
+fn an_order_retried_over_http_shows_every_attempt() {
+    follow_by_trace("ORDER_RETRIED", "succeeded-after-retries");
+}
+
+#[test]
+fn a_poisoned_order_is_followed_over_the_retry_topics_to_the_dead_letter() {
+    follow_by_trace("ORDER_POISONED", "dead-lettered");
+}
+
+#[test]
+fn a_stuck_record_shows_every_delivery() {
+    follow_by_trace("REFUND_STUCK", "blocked");
+}
+
+#[test]
+fn a_trace_that_nobody_wrote_is_not_found() {
+    let (exit, story) = Stack::open().follow("00000000000000000000000000abcdef");
+    assert_eq!((exit, &story["data"]), (1, &Value::Null), "{story}");
+}

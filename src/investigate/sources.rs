@@ -5,6 +5,7 @@ use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
 use crate::sources::Source;
 use crate::sources::jaeger::Jaeger;
 use crate::sources::lease::Budget;
+use crate::sources::unread::Unread;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,6 +27,12 @@ impl SourceSet {
         let mut sources: Vec<Arc<dyn Source>> = Vec::new();
         if let Some(endpoint) = &profile.jaeger {
             sources.push(Arc::new(Jaeger::new(endpoint)));
+        }
+        if profile.loki.is_some() {
+            sources.push(Arc::new(Unread(SourceKind::Loki)));
+        }
+        if profile.kafka.is_some() {
+            sources.push(Arc::new(Unread(SourceKind::Kafka)));
         }
         Self::of(sources, profile.limits.clone())
     }
