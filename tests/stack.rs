@@ -42,7 +42,7 @@ impl Stack {
     /// Follows an id and returns the exit code and the document.
     fn follow(&self, id: &str) -> (i32, Value) {
         let run = Command::new(env!("CARGO_BIN_EXE_hopscope"))
-            .args(["follow", id, "-o", "json", "--jaeger", self.get("JAEGER")])
+            .args(["follow", id, "-o", "json", "--jaeger", self.get("JAEGER"), "--loki", self.get("LOKI")])
             .env_clear()
             .output()
             .unwrap();
@@ -107,34 +107,39 @@ fn check(stack: &Stack, order: &str, story: &Value) {
     assert_eq!(deliveries, handled, "deliveries of {order}");
 }
 
-fn follow_by_trace(order: &str, outcome: &str) {
+/// Follows an order by its trace and by its own id, and compares both stories with what the services wrote down.
+fn both_ways(order: &str, outcome: &str) {
     let stack = Stack::open();
     let order = stack.get(order);
     let trace = stack.told("received", order).next().expect("the order was received")["trace_id"].as_str().unwrap();
-    let (exit, story) = stack.follow(trace);
-    assert_eq!(exit, 0, "{story}");
-    assert_eq!(story["data"]["outcome"]["state"], outcome, "{order}");
-    check(&stack, order, &story);
+    for id in [trace, order] {
+        let (exit, story) = stack.follow(id);
+        assert_eq!(exit, 0, "{story}");
+        assert_eq!(story["data"]["outcome"]["state"], outcome, "{id}");
+        check(&stack, order, &story);
+        let lines = list(&story["data"], "rows").iter().filter(|row| row["kind"] == "line").count();
+        assert!(lines > 0, "log lines stand in the story of {id}");
+    }
 }
 
 #[test]
 fn a_healthy_order_is_one_attempt_and_one_delivery() {
-    follow_by_trace("ORDER_HEALTHY", "succeeded");
+    both_ways("ORDER_HEALTHY", "succeeded");
 }
 
 #[test]
 fn an_order_retried_over_http_shows_every_attempt() {
-    follow_by_trace("ORDER_RETRIED", "succeeded-after-retries");
+    both_ways("ORDER_RETRIED", "succeeded-after-retries");
 }
 
 #[test]
 fn a_poisoned_order_is_followed_over_the_retry_topics_to_the_dead_letter() {
-    follow_by_trace("ORDER_POISONED", "dead-lettered");
+    both_ways("ORDER_POISONED", "dead-lettered");
 }
 
 #[test]
 fn a_stuck_record_shows_every_delivery() {
-    follow_by_trace("REFUND_STUCK", "blocked");
+    both_ways("REFUND_STUCK", "blocked");
 }
 
 #[test]

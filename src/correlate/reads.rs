@@ -1,6 +1,7 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
 use crate::decode::attributes::{self, Operation};
+pub(super) use crate::decode::ids::contains_token;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, Timestamp, TraceId, Value};
@@ -294,16 +295,6 @@ pub(super) fn line_coordinates(line: LineView<'_>) -> impl Iterator<Item = Coord
         .split(legal)
         .filter(|word| word.contains('@'))
         .filter_map(|word| Coordinate::parse(word.trim_matches(['.', '-'])))
-}
-
-/// Says whether `id` stands in `text` on token boundaries.
-pub(super) fn contains_token(text: &str, id: &str) -> bool {
-    let joins = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-    !id.is_empty()
-        && text.match_indices(id).any(|(at, _)| {
-            !text[..at].chars().next_back().is_some_and(joins)
-                && !text[at + id.len()..].chars().next().is_some_and(joins)
-        })
 }
 
 /// Says whether a record holds the id as its key, as a header's value or in its value.

@@ -5,6 +5,7 @@ use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
 use crate::sources::Source;
 use crate::sources::jaeger::Jaeger;
 use crate::sources::lease::Budget;
+use crate::sources::loki::Loki;
 use crate::sources::unread::Unread;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -28,8 +29,8 @@ impl SourceSet {
         if let Some(endpoint) = &profile.jaeger {
             sources.push(Arc::new(Jaeger::new(endpoint)));
         }
-        if profile.loki.is_some() {
-            sources.push(Arc::new(Unread(SourceKind::Loki)));
+        if let Some(endpoint) = &profile.loki {
+            sources.push(Arc::new(Loki::new(endpoint)));
         }
         if profile.kafka.is_some() {
             sources.push(Arc::new(Unread(SourceKind::Kafka)));

@@ -11,6 +11,7 @@
 pub mod http;
 pub mod jaeger;
 pub mod lease;
+pub mod loki;
 pub mod unread;
 
 use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};

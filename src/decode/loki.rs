@@ -1,0 +1,249 @@
+//! Loki's answers to log queries: streams of lines, with structured metadata kept apart from labels.
+//!
+//! An entry is `[ns, line]` or `[ns, line, {"structuredMetadata": {..}, "parsed": {..}}]`. Which of the two it is is
+//! decided by its length, not by what was asked for: a cache in front of Loki may answer either (Loki 3.7, Loki 2.2.1).
+
+use super::stream::{Framer, Next, Notes, Shape};
+use crate::model::{LineStore, Note, Timestamp};
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Bytes of a line that are kept.
+const LINE_LIMIT: usize = 1 << 20;
+
+/// Reads one answer while its bytes arrive.
+#[derive(Debug)]
+pub struct Decoder {
+    framer: Framer<Streams>,
+}
+
+/// What an answer holds beside its lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Entries in the answer, damaged ones included: what a page's limit counts.
+    pub entries: usize,
+    /// Oldest and newest instant among its lines.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    Document,
+    Data,
+    Kind,
+    Result,
+    Stream,
+    Labels,
+    Values,
+    Entry,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    store: LineStore,
+    counts: Counts,
+    labels: IndexMap<String, String>,
+    held: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: Timestamp,
+    line: String,
+    metadata: IndexMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Categories {
+    #[serde(rename = "structuredMetadata")]
+    metadata: Option<IndexMap<String, String>>,
+    parsed: Option<IndexMap<String, String>>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { framer: Framer::new(Streams::default()) }
+    }
+}
+
+impl Decoder {
+    /// Takes the next bytes of the body.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.framer.push(bytes);
+    }
+
+    /// Returns the lines, what the answer held, and remarks about what could not be read.
+    pub fn finish(self) -> (LineStore, Counts, Vec<Note>) {
+        let (streams, notes) = self.framer.finish();
+        (streams.store, streams.counts, notes)
+    }
+}
+
+impl Shape for Streams {
+    type Node = Node;
+
+    fn child(&mut self, of: Option<Node>, key: Option<&str>) -> Next<Node> {
+        match (of, key) {
+            (None, _) => Next::Into(Node::Document),
+            (Some(Node::Document), Some("data")) => Next::Into(Node::Data),
+            (Some(Node::Data), Some("resultType")) => Next::Item(Node::Kind),
+            (Some(Node::Data), Some("result")) => Next::Into(Node::Result),
+            (Some(Node::Result), None) => Next::Into(Node::Stream),
+            (Some(Node::Stream), Some("stream")) => Next::Item(Node::Labels),
+            (Some(Node::Stream), Some("values")) => Next::Into(Node::Values),
+            (Some(Node::Values), None) => Next::Item(Node::Entry),
+            _ => Next::Skip,
+        }
+    }
+
+    fn item(&mut self, node: Node, _key: &str, text: &str, at: u64, notes: &mut Notes) {
+        match node {
+            Node::Kind => match serde_json::from_str::<String>(text) {
+                Ok(kind) if kind == "streams" => {}
+                _ => notes.damaged(format!("result type {text} at byte {at} is no log streams")),
+            },
+            Node::Labels => match serde_json::from_str(text) {
+                Ok(labels) => self.labels = labels,
+                Err(error) => notes.damaged(format!("labels of a stream at byte {at}: {error}")),
+            },
+            Node::Entry => {
+                self.counts.entries += 1;
+                match serde_json::from_str::<Entry>(text) {
+                    Ok(mut entry) => {
+                        shorten(&mut entry.line, at, notes);
+                        let (oldest, newest) = self.counts.span.unwrap_or((entry.at, entry.at));
+                        self.counts.span = Some((oldest.min(entry.at), newest.max(entry.at)));
+                        self.held.push(entry);
+                    }
+                    Err(error) => notes.damaged(format!("log entry at byte {at}: {error}")),
+                }
+            }
+            Node::Document | Node::Data | Node::Result | Node::Stream | Node::Values => {}
+        }
+    }
+
+    fn leave(&mut self, node: Node, _notes: &mut Notes) {
+        // Labels may stand behind the values, so lines are held until their stream ends.
+        if matches!(node, Node::Stream) {
+            let labels = std::mem::take(&mut self.labels);
+            let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let held = std::mem::take(&mut self.held);
+            if held.is_empty() {
+                return;
+            }
+            let stream = self.store.stream(&labels);
+            for entry in held {
+                let metadata: Vec<(&str, &str)> =
+                    entry.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
+                self.store.push(stream, entry.at, &entry.line, &metadata, 0);
+            }
+        }
+    }
+}
+
+fn shorten(line: &mut String, at: u64, notes: &mut Notes) {
+    if line.len() > LINE_LIMIT {
+        let end = (0..=LINE_LIMIT).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+        notes.damaged(format!("log line at byte {at}: {} of its {} bytes are kept", end, line.len()));
+        line.truncate(end);
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Tuple;
+        impl<'de> Visitor<'de> for Tuple {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry of nanoseconds, line and perhaps metadata")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entry: A) -> Result<Entry, A::Error> {
+                use serde::de::Error;
+                let at: Cow<'de, str> =
+                    entry.next_element()?.ok_or_else(|| A::Error::custom("an entry without a time"))?;
+                let at = at.parse().map_err(|_| A::Error::custom(format!("`{at}` is no time in nanoseconds")))?;
+                let line = entry.next_element()?.ok_or_else(|| A::Error::custom("an entry without a line"))?;
+                let categories: Categories = entry.next_element()?.unwrap_or_default();
+                while entry.next_element::<IgnoredAny>()?.is_some() {}
+                let mut metadata = categories.metadata.unwrap_or_default();
+                metadata.extend(categories.parsed.unwrap_or_default());
+                Ok(Entry { at: Timestamp(at), line, metadata })
+            }
+        }
+        from.deserialize_seq(Tuple)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(body: &str, piece: usize) -> (Vec<String>, Counts, Vec<Note>) {
+        let mut decoder = Decoder::default();
+        body.as_bytes().chunks(piece).for_each(|bytes| decoder.push(bytes));
+        let (store, counts, notes) = decoder.finish();
+        let shown = |line: crate::model::lines::LineView<'_>| {
+            let labels: Vec<_> = line.labels().chain(line.metadata()).collect();
+            format!("{} {} {labels:?}", line.at().0, line.text())
+        };
+        (store.iter().map(shown).collect(), counts, notes)
+    }
+
+    fn check(body: &str, lines: &[&str], notes: usize) {
+        for piece in [1, 7, 4096] {
+            let (found, counts, said) = decode(body, piece);
+            assert_eq!(
+                (&found[..], said.len()),
+                (&lines.iter().map(ToString::to_string).collect::<Vec<_>>()[..], notes),
+                "{said:?}"
+            );
+            assert!(counts.entries >= found.len());
+        }
+    }
+
+    #[test]
+    fn entries_of_two_and_three_members_mix() {
+        let body = r#"{"status":"success","data":{"resultType":"streams","result":[{"stream":{"app":"a"},"values":[["5","x <y>"],["6","z",{"structuredMetadata":{"trace_id":"t1"},"parsed":{"lvl":"e"}}],["7","bare",{}]]}],"stats":{"summary":{"splits":1}}}}"#;
+        check(
+            body,
+            &[
+                r#"5 x <y> [("app", "a")]"#,
+                r#"6 z [("app", "a"), ("trace_id", "t1"), ("lvl", "e")]"#,
+                r#"7 bare [("app", "a")]"#,
+            ],
+            0,
+        );
+    }
+
+    #[test]
+    fn members_come_in_any_order() {
+        let body = r#"{"data":{"result":[{"values":[["5","x"]],"stream":{"app":"a"}}],"resultType":"streams"},"status":"success"}"#;
+        check(body, &[r#"5 x [("app", "a")]"#], 0);
+    }
+
+    #[test]
+    fn a_damaged_entry_is_left_out_with_its_place() {
+        let body = r#"{"data":{"result":[{"stream":{},"values":[["5","x"],[7,"y"],["6","z"]]}]}}"#;
+        check(body, &["5 x []", "6 z []"], 1);
+    }
+
+    #[test]
+    fn a_cut_body_keeps_its_whole_entries() {
+        check(
+            r#"{"data":{"result":[{"stream":{"app":"a"},"values":[["5","x"],["6","hal"#,
+            &[r#"5 x [("app", "a")]"#],
+            1,
+        );
+    }
+
+    #[test]
+    fn nothing_found_is_no_damage() {
+        check(r#"{"status":"success","data":{"resultType":"streams","result":[],"stats":{}}}"#, &[], 0);
+    }
+}
