@@ -8,6 +8,7 @@
 //! Each family of headers is one file in `headers` and one line in its list.
 
 pub mod attributes;
+pub mod batches;
 pub mod ids;
 pub mod jaeger;
 pub mod loki;
