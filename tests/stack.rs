@@ -43,6 +43,7 @@ impl Stack {
     fn follow(&self, id: &str) -> (i32, Value) {
         let run = Command::new(env!("CARGO_BIN_EXE_hopscope"))
             .args(["follow", id, "-o", "json", "--jaeger", self.get("JAEGER"), "--loki", self.get("LOKI")])
+            .args(["--kafka", self.get("KAFKA")])
             .env_clear()
             .output()
             .unwrap();
@@ -107,12 +108,14 @@ fn check(stack: &Stack, order: &str, story: &Value) {
     assert_eq!(deliveries, handled, "deliveries of {order}");
 }
 
-/// Follows an order by its trace and by its own id, and compares both stories with what the services wrote down.
-fn both_ways(order: &str, outcome: &str) {
+/// Follows an order by its trace, by its own id and by its first record, and compares each story with what the services
+/// wrote down.
+fn every_way(order: &str, outcome: &str) {
     let stack = Stack::open();
     let order = stack.get(order);
     let trace = stack.told("received", order).next().expect("the order was received")["trace_id"].as_str().unwrap();
-    for id in [trace, order] {
+    let written = coordinate(stack.told("publish", order).next().expect("a record was written"));
+    for id in [trace, order, &written] {
         let (exit, story) = stack.follow(id);
         assert_eq!(exit, 0, "{story}");
         assert_eq!(story["data"]["outcome"]["state"], outcome, "{id}");
@@ -124,26 +127,47 @@ fn both_ways(order: &str, outcome: &str) {
 
 #[test]
 fn a_healthy_order_is_one_attempt_and_one_delivery() {
-    both_ways("ORDER_HEALTHY", "succeeded");
+    every_way("ORDER_HEALTHY", "succeeded");
 }
 
 #[test]
 fn an_order_retried_over_http_shows_every_attempt() {
-    both_ways("ORDER_RETRIED", "succeeded-after-retries");
+    every_way("ORDER_RETRIED", "succeeded-after-retries");
 }
 
 #[test]
 fn a_poisoned_order_is_followed_over_the_retry_topics_to_the_dead_letter() {
-    both_ways("ORDER_POISONED", "dead-lettered");
+    every_way("ORDER_POISONED", "dead-lettered");
 }
 
 #[test]
 fn a_stuck_record_shows_every_delivery() {
-    both_ways("REFUND_STUCK", "blocked");
+    every_way("REFUND_STUCK", "blocked");
 }
 
 #[test]
 fn a_trace_that_nobody_wrote_is_not_found() {
     let (exit, story) = Stack::open().follow("00000000000000000000000000abcdef");
     assert_eq!((exit, &story["data"]), (1, &Value::Null), "{story}");
+}
+
+#[test]
+fn lag_equals_what_kafka_s_own_tool_prints() {
+    let stack = Stack::open();
+    let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/lag");
+    let theirs = Command::new(tool).arg(state).output().unwrap();
+    assert!(theirs.status.success(), "{}", String::from_utf8_lossy(&theirs.stderr));
+    let ours = Command::new(env!("CARGO_BIN_EXE_hopscope"))
+        .args(["queue", "lag", "--kafka", stack.get("KAFKA")])
+        .env_clear()
+        .output()
+        .unwrap();
+    let rows = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let row = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        text.lines().filter(|line| !line.starts_with("GROUP")).map(row).collect::<BTreeSet<_>>()
+    };
+    assert!(rows(&theirs.stdout).iter().any(|row| row[5] != "0"), "the workload leaves a real lag");
+    assert_eq!(rows(&ours.stdout), rows(&theirs.stdout));
 }

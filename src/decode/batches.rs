@@ -129,6 +129,7 @@ fn varint(from: &mut Bytes) -> Option<i64> {
 }
 
 /// Reads bytes with their length before them; a negative length is null.
+#[expect(clippy::option_option, reason = "damaged, null and present are three things")]
 fn blob(from: &mut Bytes) -> Option<Option<Bytes>> {
     let length = varint(from)?;
     if length < 0 {

@@ -4,9 +4,9 @@ use crate::config::{Limits, Profile};
 use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
 use crate::sources::Source;
 use crate::sources::jaeger::Jaeger;
+use crate::sources::kafka::Kafka;
 use crate::sources::lease::Budget;
 use crate::sources::loki::Loki;
-use crate::sources::unread::Unread;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ impl SourceSet {
         if let Some(endpoint) = &profile.loki {
             sources.push(Arc::new(Loki::new(endpoint)));
         }
-        if profile.kafka.is_some() {
-            sources.push(Arc::new(Unread(SourceKind::Kafka)));
+        if let Some(endpoint) = &profile.kafka {
+            sources.push(Arc::new(Kafka::new(endpoint)));
         }
         Self::of(sources, profile.limits.clone())
     }

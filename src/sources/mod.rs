@@ -10,9 +10,9 @@
 
 pub mod http;
 pub mod jaeger;
+pub mod kafka;
 pub mod lease;
 pub mod loki;
-pub mod unread;
 
 use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};
 use futures_util::future::BoxFuture;

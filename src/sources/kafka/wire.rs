@@ -1,0 +1,202 @@
+//! One connection to one broker, and the only requests that can be sent over it.
+
+use crate::model::FaultKind;
+use crate::sources::lease::Lease;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeGroupsRequest, FetchRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RequestHeader, ResponseHeader,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, Request, StrBytes};
+use std::collections::HashMap;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+/// The first answer of a peer that may not be Kafka at all: "HTTP" read as a length is 1.2 GB.
+const FIRST_LIMIT: usize = 1 << 20;
+/// An answer's size; one batch comes whole however small the limit asked for.
+const ANSWER_LIMIT: usize = 128 << 20;
+
+/// A request that reads.
+pub(super) trait ReadOnly: Request {}
+
+macro_rules! reads {
+    ($($request:ty),* $(,)?) => { $(impl ReadOnly for $request {})* };
+}
+
+reads!(
+    ApiVersionsRequest,
+    ConsumerGroupDescribeRequest,
+    DescribeGroupsRequest,
+    FetchRequest,
+    ListGroupsRequest,
+    ListOffsetsRequest,
+    MetadataRequest,
+    OffsetFetchRequest,
+);
+
+/// Why a request brought no answer.
+#[derive(Clone, Debug)]
+pub(super) struct Broken {
+    /// How.
+    pub(super) kind: FaultKind,
+    /// What happened.
+    pub(super) came: String,
+}
+
+/// A connection, opened when first needed and again after a loss.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// `host:port`.
+    pub(super) address: String,
+    line: Mutex<Option<Line>>,
+}
+
+#[derive(Debug)]
+struct Line {
+    stream: TcpStream,
+    versions: HashMap<i16, (i16, i16)>,
+    next: i32,
+}
+
+impl Broken {
+    fn new(kind: FaultKind, came: impl Into<String>) -> Self {
+        Self { kind, came: came.into() }
+    }
+}
+
+impl Connection {
+    /// Returns a connection to `address`; nothing is opened yet.
+    pub(super) fn new(address: String) -> Self {
+        Self { address, line: Mutex::new(None) }
+    }
+
+    /// Sends the request that `build` makes for the agreed version, at most `newest`, and returns the answer with its
+    /// version and size in bytes.
+    pub(super) async fn call<R: ReadOnly>(
+        &self,
+        lease: &Lease,
+        newest: i16,
+        build: impl Fn(i16) -> R,
+    ) -> Result<(R::Response, i16, u64), Broken> {
+        let mut line = self.line.lock().await;
+        let work = async {
+            if line.is_none() {
+                *line = Some(Line::open(&self.address).await?);
+            }
+            let open = line.as_mut().expect("opened above");
+            let version = open.version::<R>(newest)?;
+            let (answer, size) = open.send(&build(version), version, ANSWER_LIMIT).await?;
+            Ok((answer, version, size))
+        };
+        let outcome = tokio::select! {
+            biased;
+            () = lease.cancelled() => Err(Broken::new(FaultKind::Cancelled, "cancelled")),
+            done = tokio::time::timeout_at(lease.deadline(), work) => {
+                done.unwrap_or_else(|_| Err(Broken::new(FaultKind::TimedOut, "no whole answer in time")))
+            }
+        };
+        match outcome {
+            Ok((_, _, size)) if !lease.receive(size) => {
+                Err(Broken::new(FaultKind::BudgetSpent, "budget of bytes spent"))
+            }
+            Ok(answer) => Ok(answer),
+            Err(broken) => {
+                // An answer may still be under way; the next request must not take it for its own.
+                if broken.kind != FaultKind::Unsupported {
+                    *line = None;
+                }
+                Err(broken)
+            }
+        }
+    }
+}
+
+impl Line {
+    async fn open(address: &str) -> Result<Self, Broken> {
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| Broken::new(FaultKind::Unreachable, format!("{address}: {error}")))?;
+        stream.set_nodelay(true).map_err(|error| Broken::new(FaultKind::Unreachable, error.to_string()))?;
+        let mut line = Self { stream, versions: HashMap::new(), next: 1 };
+        let named = ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str("hopscope"))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
+        let mut answer = line.send(&named, 3, FIRST_LIMIT).await?.0;
+        if answer.error_code == 35 {
+            // A broker that does not know version 3 answers version 0 with this error.
+            answer = line.send(&ApiVersionsRequest::default(), 0, FIRST_LIMIT).await?.0;
+        }
+        line.versions = answer.api_keys.iter().map(|key| (key.api_key, (key.min_version, key.max_version))).collect();
+        if line.versions.is_empty() {
+            return Err(Broken::new(FaultKind::Damaged, format!("{address} offers no requests: not Kafka?")));
+        }
+        Ok(line)
+    }
+
+    fn version<R: Request>(&self, newest: i16) -> Result<i16, Broken> {
+        let (low, high) = self.versions.get(&R::KEY).copied().unwrap_or((0, -1));
+        let version = high.min(newest).min(R::VERSIONS.max);
+        if version < low.max(R::VERSIONS.min) {
+            let came = format!("the broker offers no version of request {} that is understood", R::KEY);
+            return Err(Broken::new(FaultKind::Unsupported, came));
+        }
+        Ok(version)
+    }
+
+    async fn send<R: ReadOnly>(
+        &mut self,
+        request: &R,
+        version: i16,
+        limit: usize,
+    ) -> Result<(R::Response, u64), Broken> {
+        let codec =
+            |error: &dyn std::fmt::Display| Broken::new(FaultKind::Damaged, format!("not a Kafka answer: {error}"));
+        let lost = |error: std::io::Error| {
+            let came = match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => {
+                    "the connection was closed before the whole answer came".to_owned()
+                }
+                _ => error.to_string(),
+            };
+            Broken::new(FaultKind::Unreachable, came)
+        };
+        let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        let mut bytes = BytesMut::new();
+        bytes.put_u32(0);
+        RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(id)
+            .with_client_id(Some(StrBytes::from_static_str("hopscope")))
+            .encode(&mut bytes, key.request_header_version(version))
+            .map_err(|error| codec(&error))?;
+        request.encode(&mut bytes, version).map_err(|error| codec(&error))?;
+        let length = bytes.len() as u32 - 4;
+        bytes[..4].copy_from_slice(&length.to_be_bytes());
+        self.stream.write_all(&bytes).await.map_err(lost)?;
+
+        let length = self.stream.read_u32().await.map_err(lost)? as usize;
+        if !(4..=limit).contains(&length) {
+            let came = format!("an answer of {length} bytes, which no broker sends here: another protocol or TLS?");
+            return Err(Broken::new(FaultKind::Damaged, came));
+        }
+        // Grown as bytes arrive, so that a length alone takes no memory.
+        let mut body = Vec::new();
+        let got = (&mut self.stream).take(length as u64).read_to_end(&mut body).await.map_err(lost)?;
+        if got < length {
+            return Err(lost(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mut body = Bytes::from(body);
+        if (&body[..4]).get_i32() != id {
+            return Err(codec(&"the answer belongs to another request"));
+        }
+        // ApiVersions answers with the oldest header whatever its version, so that any client can read it (KIP-511).
+        ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
+        let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
+        Ok((answer, length as u64 + 4))
+    }
+}
