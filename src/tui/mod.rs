@@ -1,5 +1,12 @@
-//! The console: screens drawn from cases, keys turned into commands.
+//! The console: screens, keys and the terminal's life-cycle.
 //!
-//! Owns the terminal's life-cycle, the event loop, screens, widgets and looks. It reads cases and never talks to a
-//! source: no requests, no wire shapes, no product names except as labels. `update` is a pure function from state and
-//! message to effects; only the runtime carries effects out. What it draws is `SafeText`.
+//! Owns everything that is drawn and every key. An `app` is pure: it takes inputs, reads what the `engine` has
+//! published (an `Arc` of the model) and draws; it never asks a source itself, never waits and knows no clock. The
+//! [`terminal`] plays any [`stage`]: it enters and leaves the screen, reads keys, writes frames, and ends on signals.
+//! Must not know: sources, decoders, rules. Text that is drawn comes as `SafeText` or was compiled in.
+//!
+//! To add a screen: copy `screens/sources.rs`, one line in `screens/mod.rs`. To add a command: one variant and one line
+//! in `command.rs`. To add a theme: one file in `themes/`, one line in `look/themes.rs`.
+
+pub mod stage;
+pub mod terminal;
