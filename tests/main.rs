@@ -2,5 +2,6 @@
 
 mod cli;
 mod laws;
+mod screens;
 mod tidy;
 mod world;

@@ -27,21 +27,21 @@ pub fn is_wanted(arguments: &Arguments) -> bool {
 pub fn run(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
     let anchor = arguments.id.as_deref().map(|id| verbs::anchor(id, None)).transpose()?;
     let profile = settings::loaded(arguments)?.profile;
-    of(arguments, &profile, anchor, &verbs::runtime()?, out)
+    of(arguments, &profile, (anchor, Vec::new()), &verbs::runtime()?, out)
 }
 
 /// The console on a profile.
 pub fn of(
     arguments: &Arguments,
     profile: &Profile,
-    anchor: Option<Recognised>,
+    (anchor, offers): (Option<Recognised>, Vec<(SafeText, SafeText)>),
     runtime: &Runtime,
     out: &Out,
 ) -> Result<Exit, Failure> {
     let _inside = runtime.enter();
     let sources = verbs::open(arguments, profile)?;
     let (pen, look) = (pen(arguments)?, settings::look(arguments)?);
-    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, anchor };
+    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, anchor, offers };
     // Mistakes in the times are told before the screen changes; later they cannot come.
     times(arguments)?;
     let asked = arguments.clone();

@@ -57,7 +57,11 @@ pub fn run(
             Ok(caught.or(Exit::Answered))
         }
         Purpose::Look if console::is_wanted(arguments) => {
-            console::of(arguments, &profile(&running), None, &runtime, out)
+            let offer = |example: &crate::world::Example| {
+                (SafeText::new(&example.id), SafeText::new(&format!("{}: {}", example.label, example.shows)))
+            };
+            let offers = running.examples.iter().map(offer).collect();
+            console::of(arguments, &profile(&running), (None, offers), &runtime, out)
         }
         Purpose::Look => verbs::now_of(arguments, &profile(&running), &runtime, out),
     }

@@ -5,8 +5,8 @@ use super::present::light_word;
 use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::coverage::NotFollowed;
-use crate::model::journey::Row;
-use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, Verdict, text};
+use crate::model::journey::{Row, RowKind};
+use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, Timestamp, Verdict, text};
 use std::fmt::Write;
 
 /// Lines of a record's value that are shown.
@@ -130,10 +130,11 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
     }
     page.head("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)");
     let lane = case.journey.rows.iter().map(|row| row.lane.width()).max().unwrap_or(0).clamp(4, 16);
-    for row in &case.journey.rows {
+    // What is missing has a section of its own below.
+    for row in case.journey.rows.iter().filter(|row| row.kind != RowKind::Gap) {
         let told = format!(
             "{} {}{} {} {}{}{}",
-            row.at.clock(&page.look.zone),
+            if row.at == Timestamp(0) { " ".repeat(12) } else { row.at.clock(&page.look.zone) },
             row.tier.mark(),
             row.mark.sign(),
             padded(&row.lane, lane),
@@ -164,7 +165,7 @@ fn write_record(page: &mut Page<'_>, record: &Record) {
     page.line(&format!("    key    {}", shown(record.key.as_ref()).as_str()));
     for header in &record.headers {
         let key = SafeText::from_bytes(&header.key);
-        page.line(&format!("    header {} = {}", key.as_str(), shown(header.value.as_ref()).as_str()));
+        page.line(&format!("    header {} = {}", key.as_str(), header.shown().as_str()));
     }
     match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
         None => page.line("    value  (null: a tombstone)"),

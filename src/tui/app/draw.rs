@@ -27,7 +27,7 @@ impl<E: Engine> App<E> {
     /// Returns the width of the list when panes stand side by side.
     pub(super) fn list_width(&self) -> u16 {
         // The story reads best when its list has the larger part.
-        self.size.0 - self.size.0 * 2 / 5
+        self.size.0 - if self.size.0 < 140 { self.size.0 / 3 } else { self.size.0 * 2 / 5 }
     }
 
     /// Returns the rows of the list.
@@ -208,9 +208,11 @@ impl<E: Engine> App<E> {
             stripe = stripe.and("Esc", Role::Focus).and(" back to the list  ", Role::Dim);
         }
         for entry in COMMANDS {
-            let Some(hint) = entry.hint.filter(|_| self.refusal(entry.command).is_none()) else { continue };
+            let Some(hint) = entry.hint else { continue };
             let Some(press) = self.facts.keys.presses(entry.command).next() else { continue };
-            stripe.push(press.to_string(), Role::Focus);
+            // A key that cannot be used now keeps its place: what moves costs bytes and looks.
+            let role = if self.refusal(entry.command).is_none() { Role::Focus } else { Role::Dim };
+            stripe.push(press.to_string(), role);
             stripe.push(format!(" {hint}  "), Role::Dim);
         }
         self.pen.stripe(buffer, lower, &stripe);

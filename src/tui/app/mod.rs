@@ -50,6 +50,7 @@ pub struct App<E> {
     wish: Option<Wish>,
     asked_to_leave: bool,
     name: SafeText,
+    offers: Vec<(SafeText, SafeText)>,
 }
 
 /// The full description of one row, over the whole body.
@@ -80,6 +81,8 @@ pub struct Start {
     pub zone: TimeZone,
     /// What is followed at once, instead of showing Now.
     pub anchor: Option<Recognised>,
+    /// Identities worth trying, each with what it shows; the prompt offers them first.
+    pub offers: Vec<(SafeText, SafeText)>,
 }
 
 impl<E: Engine> App<E> {
@@ -106,7 +109,11 @@ impl<E: Engine> App<E> {
             wish: None,
             asked_to_leave: false,
             name: start.name,
+            offers: start.offers,
         };
+        if !app.offers.is_empty() {
+            app.say("press : for IDs worth trying, or f on a row; ? shows the keys");
+        }
         if let Some(anchor) = start.anchor {
             app.follow(anchor);
         }

@@ -293,6 +293,11 @@ impl<E: Engine> App<E> {
             }
         }
         let ids = seen.into_iter().map(|(id, about)| Choice { label: id.clone(), about, act: Act::Follow(id) });
-        commands().chain(ids).collect()
+        let offered = self.offers.iter().map(|(id, about)| Choice {
+            label: id.clone(),
+            about: about.clone(),
+            act: Act::Follow(id.clone()),
+        });
+        offered.chain(commands()).chain(ids).collect()
     }
 }

@@ -300,8 +300,7 @@ fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
     lines.push(field("written", format!("{} ({:?})", record.timestamp.date_clock(&facts.zone), record.clock)));
     lines.push(field("key", shown(record.key.as_ref())));
     for header in record.headers.iter().take(MOST) {
-        let value = shown(header.value.as_ref());
-        pair(SafeText::from_bytes(&header.key).as_str(), value.as_str(), lines);
+        pair(SafeText::from_bytes(&header.key).as_str(), header.shown().as_str(), lines);
     }
     lines.push(title("value"));
     match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {

@@ -5,7 +5,7 @@ use crate::model::case::Progress;
 use crate::model::coverage::{NotFollowed, Reach};
 use crate::model::journey::{Mark, Outcome, Row, RowKind};
 use crate::model::verdict::{Confidence, Finding, Severity};
-use crate::model::{Case, Nanos, SafeText, Verdict};
+use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
@@ -51,6 +51,10 @@ impl Screen for Story {
             items.push(Item::heading("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)"));
         }
         for (at, row) in case.journey.rows.iter().enumerate() {
+            // What is missing can be told only when nobody is looking for it any more.
+            if row.kind == RowKind::Gap && facts.is_following {
+                continue;
+            }
             items.push(Item {
                 mark: row.mark,
                 is_attempt: matches!(row.kind, RowKind::Attempt | RowKind::Delivery),
@@ -164,7 +168,12 @@ fn outcome_role(outcome: &Outcome) -> Role {
 
 fn state(case: &Case, facts: &Facts) -> Stripe {
     let (word, role) = match &case.progress {
-        Progress::Running { open } if facts.is_following => (format!("waiting, {open} questions open"), Role::Info),
+        _ if facts.is_following => match case.progress {
+            Progress::Running { open: 1.. } => (format!("waiting, {} found so far", found(case)), Role::Info),
+            Progress::Running { .. } | Progress::Complete | Progress::Stopped { .. } => {
+                ("waiting".to_owned(), Role::Info)
+            }
+        },
         _ if case.is_unanswered() => ("no answer".to_owned(), Role::Error),
         Progress::Stopped { reason } => (format!("stopped: {}", reason.as_str()), Role::Warn),
         _ if !case.is_complete() => ("partial".to_owned(), Role::Warn),
@@ -186,6 +195,11 @@ fn state(case: &Case, facts: &Facts) -> Stripe {
     let (from, until) = (case.window.from.clock(&facts.zone), case.window.until.clock(&facts.zone));
     let short = |clock: String| clock.split('.').next().unwrap_or_default().to_owned();
     stripe.and(format!("  searched {} to {}", short(from), short(until)), Role::Dim)
+}
+
+fn found(case: &Case) -> String {
+    let (spans, lines, records) = (case.spans.len(), case.lines.len(), case.records.len());
+    format!("{spans} spans, {lines} lines, {records} records")
 }
 
 fn findings(case: &Case, items: &mut Vec<Item>) {
@@ -234,17 +248,18 @@ fn finding(finding: &Finding) -> Stripe {
 /// One row: time, tier and mark, lane, what happened, how long.
 fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
     let role = role_of(told.mark);
-    let mut stripe = Stripe::of(told.at.clock(&facts.zone), Role::Dim)
+    let at = if told.at == Timestamp(0) { " ".repeat(12) } else { told.at.clock(&facts.zone) };
+    let mut stripe = Stripe::of(at, Role::Dim)
         .and(format!(" {}", told.tier.mark()), Role::Dim)
         .and(told.mark.sign(), role)
-        .and(" ", Role::Dim);
+        .and(" ", Role::Text);
     if room.lanes {
         stripe = lanes(stripe, told, facts, room);
     }
     let took = told.duration.filter(|took| *took != Nanos(0)).map_or_else(String::new, Nanos::human);
     let widest = facts.lanes.iter().map(SafeText::width).max().unwrap_or(0);
     let (lane, step) = if room.width >= 100 { (widest.clamp(4, 20), "  ") } else { (widest.clamp(4, 12), " ") };
-    stripe = stripe.cell(&told.lane, lane, Align::Left, Role::Info).and(" ", Role::Dim);
+    stripe = stripe.cell(&told.lane, lane, Align::Left, Role::Text).and(" ", Role::Text);
     let indent = step.repeat(usize::from(told.depth.min(8)));
     let rest = room.width.saturating_sub(stripe.width() + 8);
     let role = if told.kind == RowKind::Line && told.mark == Mark::Plain { Role::Dim } else { role };
@@ -255,7 +270,7 @@ fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
         RowKind::Line | RowKind::Gap => told.text.clone(),
         _ => told.text.cut_middle(room),
     };
-    stripe.and(indent, Role::Dim).cell(&text, room, Align::Left, role).cell(&took.into(), 8, Align::Right, Role::Dim)
+    stripe.and(indent, Role::Text).cell(&text, room, Align::Left, role).cell(&took.into(), 8, Align::Right, Role::Dim)
 }
 
 fn lanes(mut stripe: Stripe, told: &Row, facts: &Facts, room: Room) -> Stripe {
