@@ -232,11 +232,11 @@ impl<E: Engine> App<E> {
     }
 
     fn cancel(&mut self) {
-        if self.is_busy() {
-            self.engine.cancel();
-            self.say("cancelled; what is known so far is shown");
-        } else if std::mem::replace(&mut self.asked_to_leave, true) {
+        if std::mem::replace(&mut self.asked_to_leave, true) {
             self.wish = Some(Wish::End(Vec::new()));
+        } else if self.is_busy() {
+            self.engine.cancel();
+            self.say("cancelled; what is known so far is shown; Ctrl-c again quits");
         } else {
             self.say("nothing is being asked; Ctrl-c again quits");
         }

@@ -96,13 +96,14 @@ fn is_failed(exchange: &Exchange) -> bool {
 
 fn stripe(exchange: &Exchange) -> Stripe {
     let role = if is_failed(exchange) { Role::Error } else { Role::Text };
+    // One role for the whole line: a page of these goes over slow links.
     Stripe::of(if is_failed(exchange) { "E " } else { "  " }, role)
-        .cell(&SafeText::own(exchange.source.name()), 7, Align::Left, Role::Info)
-        .cell(&exchange.took.human().into(), 7, Align::Right, Role::Dim)
-        .cell(&format!("{} rows", exchange.rows).into(), 11, Align::Right, Role::Text)
-        .cell(&format!("{} B", exchange.bytes).into(), 11, Align::Right, Role::Dim)
-        .and("  ", Role::Dim)
+        .cell(&SafeText::own(exchange.source.name()), 7, Align::Left, role)
+        .cell(&exchange.took.human().into(), 7, Align::Right, role)
+        .cell(&format!("{} rows", exchange.rows).into(), 11, Align::Right, role)
+        .cell(&format!("{} B", exchange.bytes).into(), 11, Align::Right, role)
+        .and("  ", role)
         .and(exchange.status.clone(), role)
-        .and("  ", Role::Dim)
-        .and(exchange.request.clone(), Role::Text)
+        .and("  ", role)
+        .and(exchange.request.clone(), role)
 }
