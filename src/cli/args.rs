@@ -133,6 +133,8 @@ pub enum Verb {
         #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65531))]
         port_base: Option<u16>,
     },
+    /// The keys of the console
+    Keys,
     /// Settings and where each came from
     Config {
         /// What to do with them

@@ -43,6 +43,7 @@ pub fn main() -> u8 {
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)
         }
+        Some(Verb::Keys) => Ok(verbs::keys(&out)),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),
         Some(Verb::Queue { action: args::QueueVerb::Lag }) => verbs::lag(&arguments, &out),

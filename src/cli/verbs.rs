@@ -9,6 +9,8 @@ use crate::export::{Format, format, json, lag_rows};
 use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
 use crate::model::id::{Recognised, recognise, recognise_as};
 use crate::model::{Ask, Nanos, Rows, SourceKind};
+use crate::tui::command::{COMMANDS, Entry};
+use crate::tui::keys::KeyMap;
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -117,6 +119,33 @@ pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
             .expect("a string takes any text");
     }
     Ok(out.data(&text, exit))
+}
+
+/// `hopscope keys`.
+pub fn keys(out: &Out) -> Exit {
+    #[derive(Serialize)]
+    struct Row {
+        command: &'static str,
+        keys: Vec<String>,
+        does: &'static str,
+    }
+    #[derive(Serialize)]
+    struct KeysReport {
+        schema: &'static str,
+        commands: Vec<Row>,
+        exit: u8,
+    }
+    let map = KeyMap::default();
+    let row = |entry: &Entry| {
+        let keys = map.presses(entry.command).map(|press| press.to_string()).collect();
+        Row { command: entry.name, keys, does: entry.does }
+    };
+    let commands: Vec<Row> = COMMANDS.iter().map(row).collect();
+    if out.is_json() {
+        return out.data(&json::write(&KeysReport { schema: "hopscope/keys/1", commands, exit: 0 }), Exit::Answered);
+    }
+    let line = |row: &Row| format!("{:<15} {:<17} {}\n", row.keys.join(" "), row.command, row.does);
+    out.data(&commands.iter().map(line).fold(String::new(), |all, line| all + &line), Exit::Answered)
 }
 
 /// `hopscope config show|check`.

@@ -280,7 +280,7 @@ pub fn now(now: &Now, look: &Look) -> String {
             page.line(&format!("      {}", fault.as_str()));
         }
     }
-    page.head("traces with errors, newest first");
+    page.head("traces with errors, the newest of each service");
     if now.errors.is_empty() {
         page.line("  none seen");
     }

@@ -27,7 +27,7 @@ impl<E: Engine> App<E> {
     /// Returns the width of the list when panes stand side by side.
     pub(super) fn list_width(&self) -> u16 {
         // The story reads best when its list has the larger part.
-        self.size.0 - if self.size.0 < 140 { self.size.0 / 3 } else { self.size.0 * 2 / 5 }
+        self.size.0 - self.size.0 / 3
     }
 
     /// Returns the rows of the list.

@@ -37,12 +37,22 @@ pub struct Prompt {
 /// Something that `:` can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What is matched and shown.
+    /// What is shown.
     pub label: SafeText,
+    /// What is matched: the label and what is said beside it.
+    pub words: String,
     /// What is said beside it.
     pub about: SafeText,
     /// What it does.
     pub act: Act,
+}
+
+impl Choice {
+    /// Returns a choice.
+    pub fn new(label: SafeText, about: SafeText, act: Act) -> Self {
+        let words = format!("{} {}", label.as_str(), about.as_str());
+        Self { label, words, about, act }
+    }
 }
 
 /// What a choice does.
@@ -116,7 +126,7 @@ impl Prompt {
             return Vec::new();
         }
         let typed = self.input.value().trim();
-        let mut offered = closest(typed, &self.choices, |choice| choice.label.as_str());
+        let mut offered = closest(typed, &self.choices, |choice| choice.words.as_str());
         offered.truncate(OFFERED);
         offered
     }
@@ -149,9 +159,8 @@ impl Prompt {
 
 /// Returns the commands as choices.
 pub fn commands() -> impl Iterator<Item = Choice> {
-    COMMANDS.iter().filter(|entry| entry.command != Command::Go).map(|entry| Choice {
-        label: SafeText::own(entry.name),
-        about: SafeText::own(entry.does),
-        act: Act::Run(entry.command),
-    })
+    COMMANDS
+        .iter()
+        .filter(|entry| entry.command != Command::Go)
+        .map(|entry| Choice::new(SafeText::own(entry.name), SafeText::own(entry.does), Act::Run(entry.command)))
 }

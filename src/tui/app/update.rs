@@ -292,12 +292,9 @@ impl<E: Engine> App<E> {
                 seen.entry(id.clone()).or_insert_with(|| row.text.clone());
             }
         }
-        let ids = seen.into_iter().map(|(id, about)| Choice { label: id.clone(), about, act: Act::Follow(id) });
-        let offered = self.offers.iter().map(|(id, about)| Choice {
-            label: id.clone(),
-            about: about.clone(),
-            act: Act::Follow(id.clone()),
-        });
+        let ids = seen.into_iter().map(|(id, about)| Choice::new(id.clone(), about, Act::Follow(id)));
+        let offered =
+            self.offers.iter().map(|(id, about)| Choice::new(id.clone(), about.clone(), Act::Follow(id.clone())));
         offered.chain(commands()).chain(ids).collect()
     }
 }

@@ -63,7 +63,7 @@ impl Screen for Now {
             let key = hash(&("group", group.group.as_str()));
             items.push(Item { mark, follow: group.next.clone(), ..Item::of(Subject::Group(at), key) });
         }
-        items.push(Item::heading("traces with errors, newest first"));
+        items.push(Item::heading("traces with errors, the newest of each service"));
         if now.errors.is_empty() {
             let lamp = now.lamps.iter().find(|lamp| lamp.source == model::SourceKind::Jaeger);
             items.push(Item::of(
