@@ -3,4 +3,5 @@
 mod cli;
 mod laws;
 mod tidy;
+mod wire;
 mod world;
