@@ -4,4 +4,5 @@ mod cli;
 mod laws;
 mod screens;
 mod tidy;
+mod wire;
 mod world;
