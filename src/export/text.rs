@@ -6,7 +6,8 @@ use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::coverage::NotFollowed;
 use crate::model::journey::{Row, RowKind};
-use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, Timestamp, Verdict, text};
+use crate::model::now::Light;
+use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, SourceKind, Timestamp, Verdict, text};
 use std::fmt::Write;
 
 /// Lines of a record's value that are shown.
@@ -282,7 +283,13 @@ pub fn now(now: &Now, look: &Look) -> String {
     }
     page.head("traces with errors, the newest of each service");
     if now.errors.is_empty() {
-        page.line("  none seen");
+        let jaeger = now.lamps.iter().find(|lamp| lamp.source == SourceKind::Jaeger).map(|lamp| lamp.light);
+        page.line(match jaeger {
+            Some(Light::Ok | Light::Partial) => "  none seen",
+            Some(Light::Down | Light::Waiting | Light::Off) | None => {
+                "  cannot tell: Jaeger did not answer or is not configured"
+            }
+        });
     }
     for row in &now.errors {
         page.line(&format!(

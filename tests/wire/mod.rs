@@ -1,5 +1,7 @@
 //! Answers recorded from real servers (`ORIGIN.md`), decoded and compared with what the services wrote down.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
+
 mod kafka;
 mod replay;
 

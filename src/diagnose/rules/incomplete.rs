@@ -39,6 +39,11 @@ fn check(case: &Case) -> Verdict {
     let faults = faults.map(|fault| finding(format!("{} {}", fault.source, fault.kind.word()), &fault.hint));
     let spent = case.ledger.iter().filter(|entry| matches!(entry.reason, NotFollowed::Budget | NotFollowed::Depth));
     let spent = spent.map(|entry| finding(format!("not everything was asked: {}", entry.detail), &entry.detail));
-    let findings: Vec<Finding> = gaps.chain(faults).chain(spent).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in gaps.chain(faults).chain(spent) {
+        if findings.iter().all(|known| known.sentence != finding.sentence) {
+            findings.push(finding);
+        }
+    }
     if findings.is_empty() { Verdict::Clear } else { Verdict::Findings(findings) }
 }

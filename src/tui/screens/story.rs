@@ -192,9 +192,13 @@ fn state(case: &Case, facts: &Facts) -> Stripe {
         stripe.push(format!("  {} ", coverage.source.name()), Role::Dim);
         stripe.push(sign, role);
     }
-    let (from, until) = (case.window.from.clock(&facts.zone), case.window.until.clock(&facts.zone));
-    let short = |clock: String| clock.split('.').next().unwrap_or_default().to_owned();
-    stripe.and(format!("  searched {} to {}", short(from), short(until)), Role::Dim)
+    // Days are told where the time of day alone would mislead.
+    let far = case.window.length() >= Nanos::from_secs(12 * 3_600);
+    let short = |at: Timestamp| {
+        let told = if far { at.date_clock(&facts.zone) } else { at.clock(&facts.zone) };
+        told.split_once(if far { " UTC" } else { "." }).map_or(told.clone(), |(head, _)| head.to_owned())
+    };
+    stripe.and(format!("  searched {} to {}", short(case.window.from), short(case.window.until)), Role::Dim)
 }
 
 fn found(case: &Case) -> String {
