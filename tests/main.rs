@@ -2,6 +2,7 @@
 
 mod cli;
 mod laws;
+mod rude;
 mod tidy;
 mod wire;
 mod world;

@@ -213,7 +213,8 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
     };
     page.line(&format!("  {:<6} {}{counts}", coverage.source.name(), coverage.reach.word()));
     for fault in &coverage.faults {
-        page.wrapped(11, &format!("         {}: {}", fault.kind.word(), fault.came.as_str()));
+        let said = format!("{}: {} ({})", fault.kind.word(), fault.came.as_str(), fault.asked.as_str());
+        page.wrapped(11, &format!("         {said}"));
         page.wrapped(11, &format!("         check: {}", fault.hint.as_str()));
     }
     for note in &coverage.notes {

@@ -137,7 +137,7 @@ impl Http {
     /// Returns the fault for an answer that is no success.
     pub fn failed(&self, asked: &SafeText, head: &Head) -> Fault {
         let words = head.text.trim();
-        let words = if looks_like_html(words.as_bytes()) { "a web page" } else { words };
+        let words = if looks_like_html(words.as_bytes()) { "a web page".into() } else { self.hushed(words) };
         let came = SafeText::from(format!("HTTP {}: {words}", head.status)).cut(400);
         let hint = match head.status {
             404 => "check the URL and its base path: the server has no such route",
@@ -157,6 +157,15 @@ impl Http {
     /// Returns a fault of this source.
     pub fn fault(&self, kind: FaultKind, asked: &SafeText, came: SafeText, hint: &'static str) -> Fault {
         Fault { source: self.source, kind, asked: asked.clone(), came, hint: SafeText::own(hint) }
+    }
+
+    /// Takes this endpoint's secrets out of a server's words: some servers repeat the header that they refuse. Short values
+    /// are no secrets and would tear other words apart.
+    fn hushed(&self, words: &str) -> String {
+        let secrets =
+            self.endpoint.headers.iter().flat_map(|(_, value)| value.expose_secret().split_ascii_whitespace());
+        let long = secrets.filter(|secret| secret.len() >= 8);
+        long.fold(words.to_owned(), |words, secret| words.replace(secret, "***"))
     }
 
     fn plan<'a>(
@@ -230,7 +239,7 @@ impl Http {
             let done = tried.map_err(|failure| failure.fault);
             let Some(wait) = again.then(|| waits.next()).flatten() else { break done };
             let wait = asks_wait.unwrap_or(wait);
-            if Instant::now() + wait >= deadline {
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 break done;
             }
             tokio::select! {

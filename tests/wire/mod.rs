@@ -1,5 +1,7 @@
 //! Answers recorded from real servers (`ORIGIN.md`), decoded and compared with what the services wrote down.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
+
 mod kafka;
 mod replay;
 
@@ -17,6 +19,11 @@ pub(crate) fn bytes(name: &str) -> Vec<u8> {
 
 pub(crate) fn text(name: &str) -> String {
     String::from_utf8(bytes(name)).expect("recorded text is UTF-8")
+}
+
+/// Recorded requests of a broker and its answers.
+pub(crate) fn recorded(name: &str) -> replay::Recording {
+    replay::read(bytes(name))
 }
 
 /// The lines of the ground truth.

@@ -170,6 +170,11 @@ impl Loki {
                 Err(fault) => Some(fault),
             };
             let (page, counts, said) = feed.decoder.finish();
+            if cut.is_none() && !counts.listed {
+                let came = said.first().map_or(SafeText::own("no list of results"), |note| note.text.clone());
+                let hint = "check that the URL is Loki's, and what stands in front of it";
+                return Err(self.http.fault(FaultKind::Damaged, &fetched.asked, came, hint));
+            }
             if let Some(last) = made.last_mut() {
                 last.rows = page.len() as u64;
             }
@@ -351,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_full_page_is_followed_without_losing_its_edge() {
-        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))) };
+        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))), listed: true };
         assert_eq!(next_end(counts(9, 5), 10, Timestamp(100)), Edge::End);
         assert_eq!(next_end(counts(10, 5), 10, Timestamp(100)), Edge::Until(Timestamp(6)));
         assert_eq!(next_end(counts(10, 99), 10, Timestamp(100)), Edge::Stuck(Timestamp(99)));
