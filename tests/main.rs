@@ -2,5 +2,7 @@
 
 mod cli;
 mod laws;
+mod screens;
 mod tidy;
+mod wire;
 mod world;

@@ -171,3 +171,39 @@ fn lag_equals_what_kafka_s_own_tool_prints() {
     assert!(rows(&theirs.stdout).iter().any(|row| row[5] != "0"), "the workload leaves a real lag");
     assert_eq!(rows(&ours.stdout), rows(&theirs.stdout));
 }
+
+/// Prints a screen of the console.
+fn screen(stack: &Stack, keys: &str, id: Option<&str>) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_hopscope"))
+        .args(["--print", "text", "--size", "140x40", "--color", "never", "--keys", keys])
+        .args(["--jaeger", stack.get("JAEGER"), "--loki", stack.get("LOKI"), "--kafka", stack.get("KAFKA")])
+        .args(id)
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+fn the_console_tells_the_same_stories() {
+    let stack = Stack::open();
+    for (order, outcome) in [
+        ("ORDER_HEALTHY", "succeeded"),
+        ("ORDER_RETRIED", "succeeded after retries"),
+        ("ORDER_POISONED", "dead-lettered"),
+        ("REFUND_STUCK", "blocked"),
+    ] {
+        let story = screen(&stack, "", Some(stack.get(order)));
+        assert!(story.contains(&format!("business id  {outcome}\n")), "{order} is {outcome}:\n{story}");
+        let attempts = stack.told("http_attempt", stack.get(order)).count();
+        if attempts > 1 {
+            assert!(story.contains(&format!("attempt {attempts} of {attempts}")), "{order}:\n{story}");
+        }
+    }
+    let now = screen(&stack, "", None);
+    let lags = |line: &str| line.starts_with(&format!("W {} ", stack.get("REFUND_GROUP")));
+    assert!(now.lines().any(lags), "a group that lags is marked:\n{now}");
+    let followed = screen(&stack, "f", None);
+    assert!(followed.contains("blocked"), "f on the worst group follows the record it stands at:\n{followed}");
+}

@@ -17,7 +17,7 @@ Environment: HOPSCOPE_CONFIG, HOPSCOPE_PROFILE, HOPSCOPE_JAEGER_URL, HOPSCOPE_LO
 Without any set-up: hopscope demo";
 
 /// Follows one message or request through Jaeger, Loki and Kafka.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "hopscope", version, after_help = AFTER, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Arguments {
     /// Trace id, traceparent, record coordinate (topic-partition@offset) or business id to follow
@@ -55,9 +55,27 @@ pub struct Arguments {
     /// Ask only these sources
     #[arg(long, global = true, value_name = "NAME,...", value_delimiter = ',')]
     pub source: Vec<SourceName>,
-    /// Form of the answer
-    #[arg(short, long, global = true, default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
-    pub output: String,
+    /// Form of the answer; without it, text, or the console where there is a terminal
+    #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    pub output: Option<String>,
+    /// Theme of the console: dark, light, ansi16, mono, or a file
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
+    /// Colours of the console; auto reads `NO_COLOR`, `TERM` and `COLORTERM`
+    #[arg(long, global = true, value_name = "DEPTH", default_value = "auto", value_parser = ["auto", "never", "16", "256", "true"])]
+    pub color: String,
+    /// Only ASCII signs in the console, whatever the locale says
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Keys that the console is driven with (j, <Enter>, <Ctrl-d>), together with --print
+    #[arg(long, global = true, hide = true, value_name = "KEYS", requires = "print")]
+    pub keys: Option<String>,
+    /// Prints the console's screen instead of showing it: text, styles or svg
+    #[arg(long, global = true, hide = true, value_name = "FORM", value_parser = ["text", "styles", "svg"])]
+    pub print: Option<String>,
+    /// Size of the printed screen
+    #[arg(long, global = true, hide = true, value_name = "COLUMNSxROWS", default_value = "80x24", value_parser = size)]
+    pub size: (u16, u16),
     /// No remarks on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -66,8 +84,26 @@ pub struct Arguments {
     pub verbose: bool,
 }
 
+/// Reads `80x24`.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let read = || {
+        let (columns, rows) = text.split_once('x')?;
+        Some((columns.parse().ok()?, rows.parse().ok()?))
+    };
+    read()
+        .filter(|(columns, rows)| (1..=1000).contains(columns) && (1..=1000).contains(rows))
+        .ok_or_else(|| "write it as 80x24".to_owned())
+}
+
+impl Arguments {
+    /// Returns the name of the form that the answer has.
+    pub fn form(&self) -> &str {
+        self.output.as_deref().unwrap_or("text")
+    }
+}
+
 /// What can be done.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// What is wrong now: sources, consumer groups that lag, recent traces with errors
     Now,
@@ -97,6 +133,8 @@ pub enum Verb {
         #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65531))]
         port_base: Option<u16>,
     },
+    /// The keys of the console
+    Keys,
     /// Settings and where each came from
     Config {
         /// What to do with them

@@ -3,7 +3,7 @@
 use super::args::Arguments;
 use super::exit::Exit;
 use super::out::{Failure, Out};
-use super::{signals, verbs};
+use super::{console, signals, verbs};
 use crate::config::{HttpEndpoint, KafkaEndpoint, Limits, Profile, keys};
 use crate::demo::{Options, Running, start};
 use crate::export::json;
@@ -55,6 +55,13 @@ pub fn run(
             out.data(&announce(&running, *out), Exit::Answered);
             runtime.block_on(cancel.cancelled());
             Ok(caught.or(Exit::Answered))
+        }
+        Purpose::Look if console::is_wanted(arguments) => {
+            let offer = |example: &crate::world::Example| {
+                (SafeText::new(&example.id), SafeText::new(&format!("{}: {}", example.label, example.shows)))
+            };
+            let offers = running.examples.iter().map(offer).collect();
+            console::of(arguments, &profile(&running), (None, offers), &runtime, out)
         }
         Purpose::Look => verbs::now_of(arguments, &profile(&running), &runtime, out),
     }

@@ -1,65 +1,114 @@
-//! The engine behind the console: starts questions on the runtime's threads and hands back what can be watched.
+//! The engine behind the console: starts questions on the runtime's threads and hands back what is known.
 
 use crate::investigate::SourceSet;
 use crate::investigate::follow::{Asked, blank, follow};
 use crate::investigate::read_now;
 use crate::model::id::Recognised;
 use crate::model::{Case, Now, Window};
+use crate::tui::engine::Engine;
+use crate::tui::stage::Bell;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// The times of the two kinds of questions, as of now.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// For a story.
+    pub story: Asked,
+    /// For the present.
+    pub present: Asked,
+    /// What the present looks at.
+    pub window: Window,
+}
+
 /// Starts questions; at most one of each kind is under way, a new one cancels the one before.
 pub struct Desk {
     sources: SourceSet,
     threads: Handle,
-    story: CancellationToken,
-    present: CancellationToken,
+    times: Box<dyn Fn() -> Times>,
+    bell: Bell,
+    story: Option<(watch::Receiver<Arc<Case>>, CancellationToken)>,
+    present: Option<(watch::Receiver<Option<Arc<Now>>>, CancellationToken)>,
 }
 
 impl Desk {
-    /// Returns a desk that asks these sources.
-    pub fn new(sources: SourceSet, threads: Handle) -> Self {
-        Self { sources, threads, story: CancellationToken::new(), present: CancellationToken::new() }
+    /// Returns a desk that asks these sources and rings `bell` for each answer.
+    pub fn new(sources: SourceSet, threads: Handle, times: Box<dyn Fn() -> Times>, bell: Bell) -> Self {
+        Self { sources, threads, times, bell, story: None, present: None }
     }
 
-    /// Starts to follow an identity. The first value is the case before anything was asked.
-    pub fn follow(&mut self, anchor: Recognised, asked: Asked) -> watch::Receiver<Arc<Case>> {
-        self.story.cancel();
-        self.story = CancellationToken::new();
+    /// Rings for every change, and once more when there will be none.
+    fn ring<T: Send + Sync + 'static>(&self, mut seen: watch::Receiver<T>) {
+        let bell = Arc::clone(&self.bell);
+        self.threads.spawn(async move {
+            while seen.changed().await.is_ok() {
+                bell();
+            }
+            bell();
+        });
+    }
+}
+
+impl Engine for Desk {
+    fn follow(&mut self, anchor: Recognised) {
+        if let Some((_, cancel)) = self.story.take() {
+            cancel.cancel();
+        }
+        let asked = (self.times)().story;
         let (publish, seen) = watch::channel(Arc::new(blank(&self.sources, anchor.clone(), asked)));
-        let (sources, cancel) = (self.sources.clone(), self.story.clone());
+        let (sources, cancel) = (self.sources.clone(), CancellationToken::new());
+        self.ring(seen.clone());
+        self.story = Some((seen, cancel.clone()));
         self.threads.spawn(async move {
             follow(&sources, anchor, asked, &publish, &cancel).await;
         });
-        seen
     }
 
-    /// Starts to read the present; nothing is there until the first lamp is known.
-    pub fn now(&mut self, asked: Asked, window: Window) -> watch::Receiver<Option<Arc<Now>>> {
-        self.present.cancel();
-        self.present = CancellationToken::new();
+    fn read_now(&mut self) {
+        if let Some((_, cancel)) = self.present.take() {
+            cancel.cancel();
+        }
+        let Times { present, window, .. } = (self.times)();
         let (publish, seen) = watch::channel(None);
-        let (sources, cancel) = (self.sources.clone(), self.present.clone());
+        let (sources, cancel) = (self.sources.clone(), CancellationToken::new());
+        self.ring(seen.clone());
+        self.present = Some((seen, cancel.clone()));
         self.threads.spawn(async move {
-            read_now(&sources, asked.at, window, &cancel, |now| {
+            read_now(&sources, present.at, window, &cancel, |now| {
                 publish.send_replace(Some(Arc::new(now.clone())));
             })
             .await;
         });
-        seen
     }
 
-    /// Cancels what is under way; what is known so far is published.
-    pub fn cancel(&self) {
-        self.story.cancel();
-        self.present.cancel();
+    fn cancel(&mut self) {
+        for cancel in self.story.iter().map(|(_, cancel)| cancel).chain(self.present.iter().map(|(_, cancel)| cancel)) {
+            cancel.cancel();
+        }
+    }
+
+    fn story(&self) -> Option<Arc<Case>> {
+        self.story.as_ref().map(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn present(&self) -> Option<Arc<Now>> {
+        self.present.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn is_following(&self) -> bool {
+        // A channel without a sender has told everything.
+        self.story.as_ref().is_some_and(|(seen, _)| seen.has_changed().is_ok())
+    }
+
+    fn is_reading(&self) -> bool {
+        self.present.as_ref().is_some_and(|(seen, _)| seen.has_changed().is_ok())
     }
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        self.cancel();
+        Engine::cancel(self);
     }
 }

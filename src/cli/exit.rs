@@ -22,8 +22,12 @@ pub enum Exit {
     Unsupported = 6,
     /// The own budget was spent before there was an answer.
     Budget = 7,
+    /// SIGHUP: the terminal went away.
+    HungUp = 129,
     /// SIGINT.
     Interrupted = 130,
+    /// SIGQUIT.
+    QuitSignal = 131,
     /// SIGTERM.
     Terminated = 143,
 }
@@ -32,6 +36,17 @@ impl Exit {
     /// Returns the code.
     pub const fn code(self) -> u8 {
         self as u8
+    }
+
+    /// Returns the code of a signal that ended the console.
+    pub fn of_signal(signal: i32) -> Self {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+        match signal {
+            SIGHUP => Self::HungUp,
+            SIGINT => Self::Interrupted,
+            SIGQUIT => Self::QuitSignal,
+            _ => Self::Terminated,
+        }
     }
 
     /// Returns the code of a story.

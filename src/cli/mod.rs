@@ -4,6 +4,7 @@
 //! valid document, also when there is no answer. To add a verb: a variant in `args.rs`, a function in `verbs.rs`.
 
 pub mod args;
+pub mod console;
 pub mod demo;
 pub mod desk;
 pub mod exit;
@@ -42,12 +43,14 @@ pub fn main() -> u8 {
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)
         }
+        Some(Verb::Keys) => Ok(verbs::keys(&out)),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),
         Some(Verb::Queue { action: args::QueueVerb::Lag }) => verbs::lag(&arguments, &out),
-        None => match &arguments.id {
-            Some(id) => verbs::follow(&arguments, id, None, &out),
-            None => verbs::now(&arguments, &out),
+        None => match (&arguments.id, console::is_wanted(&arguments)) {
+            (_, true) => console::run(&arguments, &out),
+            (Some(id), false) => verbs::follow(&arguments, id, None, &out),
+            (None, false) => verbs::now(&arguments, &out),
         },
     };
     done.unwrap_or_else(|failure| out.failure(&failure)).code()

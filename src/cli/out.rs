@@ -58,7 +58,7 @@ impl Failure {
 impl Out {
     /// As the arguments say.
     pub fn of(arguments: &Arguments) -> Self {
-        Self { json: arguments.output == "json", quiet: arguments.quiet, verbose: arguments.verbose }
+        Self { json: arguments.form() == "json", quiet: arguments.quiet, verbose: arguments.verbose }
     }
 
     /// Text.

@@ -107,6 +107,11 @@ pub fn asked(arguments: &Arguments, since: Nanos) -> Result<Asked, Failure> {
     Ok(Asked { at, window, since })
 }
 
+/// Returns the window of a question about the present.
+pub fn window(asked: Asked) -> Window {
+    asked.window.unwrap_or(Window { from: asked.at.plus(Nanos(-asked.since.0)), until: asked.at })
+}
+
 /// Returns the sources that are to be asked.
 pub fn kinds(arguments: &Arguments) -> Vec<SourceKind> {
     match arguments.source.as_slice() {

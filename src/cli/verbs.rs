@@ -7,8 +7,10 @@ use super::{settings, signals};
 use crate::config::Profile;
 use crate::export::{Format, format, json, lag_rows};
 use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
-use crate::model::id::{recognise, recognise_as};
+use crate::model::id::{Recognised, recognise, recognise_as};
 use crate::model::{Ask, Nanos, Rows, SourceKind};
+use crate::tui::command::{COMMANDS, Entry};
+use crate::tui::keys::KeyMap;
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -17,9 +19,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What `now` looks at without `--since`.
-const NOW_SINCE: Nanos = Nanos::from_secs(30 * 60);
+pub const NOW_SINCE: Nanos = Nanos::from_secs(30 * 60);
 /// What `follow` looks at without `--since`, while nothing is known.
-const FOLLOW_SINCE: Nanos = Nanos::from_secs(60 * 60);
+pub const FOLLOW_SINCE: Nanos = Nanos::from_secs(60 * 60);
 
 /// `hopscope now`.
 pub fn now(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
@@ -30,8 +32,7 @@ pub fn now(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
 /// The present of a profile.
 pub fn now_of(arguments: &Arguments, profile: &Profile, runtime: &Runtime, out: &Out) -> Result<Exit, Failure> {
     let (look, asked) = (settings::look(arguments)?, settings::asked(arguments, NOW_SINCE)?);
-    let window =
-        asked.window.unwrap_or(crate::model::Window { from: asked.at.plus(Nanos(-NOW_SINCE.0)), until: asked.at });
+    let window = settings::window(asked);
     let _inside = runtime.enter();
     let sources = open(arguments, profile)?;
     let cancel = CancellationToken::new();
@@ -44,14 +45,7 @@ pub fn now_of(arguments: &Arguments, profile: &Profile, runtime: &Runtime, out: 
 
 /// `hopscope follow ID`.
 pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out) -> Result<Exit, Failure> {
-    let empty =
-        || Failure::mistake("ID", "it is empty", "give a trace id, traceparent, topic-partition@offset or business id");
-    let anchor = match kind {
-        None => recognise(id).ok_or_else(empty)?,
-        Some(kind) => recognise_as(id, kind.into()).map_err(|why| {
-            Failure::mistake("--as", &format!("`{id}` does not fit: {why}"), "leave --as out or correct the id")
-        })?,
-    };
+    let anchor = anchor(id, kind)?;
     let (look, asked) = (settings::look(arguments)?, settings::asked(arguments, FOLLOW_SINCE)?);
     let profile = settings::loaded(arguments)?.profile;
     let runtime = runtime()?;
@@ -64,6 +58,18 @@ pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out
     out.requests(&case.exchanges);
     let exit = caught.or(Exit::of_case(&case));
     Ok(out.data(&(form(arguments).story)(&case, &look, exit.code()), exit))
+}
+
+/// Understands what was pasted.
+pub fn anchor(id: &str, kind: Option<KindName>) -> Result<Recognised, Failure> {
+    let empty =
+        || Failure::mistake("ID", "it is empty", "give a trace id, traceparent, topic-partition@offset or business id");
+    match kind {
+        None => recognise(id).ok_or_else(empty),
+        Some(kind) => recognise_as(id, kind.into()).map_err(|why| {
+            Failure::mistake("--as", &format!("`{id}` does not fit: {why}"), "leave --as out or correct the id")
+        }),
+    }
 }
 
 /// `hopscope queue lag`.
@@ -113,6 +119,33 @@ pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
             .expect("a string takes any text");
     }
     Ok(out.data(&text, exit))
+}
+
+/// `hopscope keys`.
+pub fn keys(out: &Out) -> Exit {
+    #[derive(Serialize)]
+    struct Row {
+        command: &'static str,
+        keys: Vec<String>,
+        does: &'static str,
+    }
+    #[derive(Serialize)]
+    struct KeysReport {
+        schema: &'static str,
+        commands: Vec<Row>,
+        exit: u8,
+    }
+    let map = KeyMap::default();
+    let row = |entry: &Entry| {
+        let keys = map.presses(entry.command).map(|press| press.to_string()).collect();
+        Row { command: entry.name, keys, does: entry.does }
+    };
+    let commands: Vec<Row> = COMMANDS.iter().map(row).collect();
+    if out.is_json() {
+        return out.data(&json::write(&KeysReport { schema: "hopscope/keys/1", commands, exit: 0 }), Exit::Answered);
+    }
+    let line = |row: &Row| format!("{:<15} {:<17} {}\n", row.keys.join(" "), row.command, row.does);
+    out.data(&commands.iter().map(line).fold(String::new(), |all, line| all + &line), Exit::Answered)
 }
 
 /// `hopscope config show|check`.
@@ -182,5 +215,5 @@ pub fn runtime() -> Result<Runtime, Failure> {
 }
 
 fn form(arguments: &Arguments) -> &'static Format {
-    format::find(&arguments.output).expect("the parser takes only formats that exist")
+    format::find(arguments.form()).expect("the parser takes only formats that exist")
 }

@@ -379,7 +379,7 @@ impl Hunt {
         if spent.is_empty() && !self.stopped {
             return Progress::Complete;
         }
-        Progress::Stopped { reason: SafeText::new(&format!("stopped: budget spent: {}", spent.join("; "))) }
+        Progress::Stopped { reason: SafeText::new(&format!("budget spent: {}", spent.join("; "))) }
     }
 }
 

@@ -1,10 +1,14 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
 use crate::decode::attributes::{self, Operation};
+use crate::decode::headers::propagation;
+pub(super) use crate::decode::headers::trail;
 pub(super) use crate::decode::ids::contains_token;
+pub(super) use crate::decode::logline::Level;
+use crate::decode::logline::{self, Reading};
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
-use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, Timestamp, TraceId, Value};
+use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
 use smol_str::SmolStr;
 
 /// Part of a consumer span in a delivery.
@@ -14,16 +18,6 @@ pub(super) enum Handling {
     Receive,
     /// A handler worked on it.
     Process,
-}
-
-/// What the headers of a retry or dead-letter record tell.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trail {
-    pub origin: Option<Coordinate>,
-    pub group: Option<SmolStr>,
-    pub attempt: Option<u32>,
-    pub due: Option<Timestamp>,
-    pub exception: Option<SmolStr>,
 }
 
 /// What a topic's name hints at.
@@ -176,65 +170,20 @@ pub(super) fn is_not_due(span: SpanView<'_>) -> bool {
     attributes::not_due(span)
 }
 
-fn header_text(record: &Record, names: &[&str]) -> Option<SmolStr> {
-    let value = names.iter().find_map(|name| record.headers_named(name).next_back())??;
-    std::str::from_utf8(value).ok().map(SmolStr::from)
-}
-
-fn header_number(record: &Record, names: &[&str]) -> Option<i64> {
-    let value = names.iter().find_map(|name| record.headers_named(name).next_back())??;
-    if let Some(number) = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()) {
-        return Some(number);
-    }
-    (value.len() <= 8).then(|| value.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)))
-}
-
-/// Returns what the headers of a retry or dead-letter record tell.
-pub(super) fn trail(record: &Record) -> Trail {
-    let topic = header_text(record, &["kafka_original-topic", "kafka_dlt-original-topic", "__connect.errors.topic"]);
-    let partition = header_number(
-        record,
-        &["kafka_original-partition", "kafka_dlt-original-partition", "__connect.errors.partition"],
-    );
-    let offset =
-        header_number(record, &["kafka_original-offset", "kafka_dlt-original-offset", "__connect.errors.offset"]);
-    let origin = match (topic, partition, offset) {
-        (Some(topic), Some(partition), Some(offset)) => {
-            i32::try_from(partition).ok().map(|partition| Coordinate { topic, partition, offset })
-        }
-        _ => None,
-    };
-    Trail {
-        origin: origin.filter(|origin| *origin != record.coordinate),
-        group: header_text(record, &["kafka_dlt-original-consumer-group", "kafka_original-consumer-group"]),
-        attempt: header_number(record, &["retry_topic-attempts"]).and_then(|count| u32::try_from(count).ok()),
-        due: header_number(record, &["retry_topic-backoff-timestamp"]).map(Timestamp::from_millis),
-        exception: header_text(
-            record,
-            &[
-                "kafka_exception-cause-fqcn",
-                "kafka_dlt-exception-cause-fqcn",
-                "kafka_exception-fqcn",
-                "kafka_dlt-exception-fqcn",
-                "__connect.errors.exception.class.name",
-            ],
-        ),
-    }
-}
-
 /// Returns the spans that a record's headers name, last writer last, with the sampled flag.
 pub(super) fn traceparents(record: &Record) -> Vec<(TraceId, SpanId, bool)> {
-    record
-        .headers_named("traceparent")
-        .flatten()
-        .filter_map(|value| {
-            let found = crate::model::id::recognise(std::str::from_utf8(value).ok()?)?;
-            match found.identity {
-                crate::model::Identity::Span(trace, span) => Some((trace, span, found.sampled != Some(false))),
-                _ => None,
-            }
-        })
-        .collect()
+    propagation::pointers(record).into_iter().map(|found| (found.trace, found.span, found.sampled)).collect()
+}
+
+/// Returns what a log line says.
+pub(super) fn said(line: LineView<'_>) -> Reading<'_> {
+    let mut said = logline::read(line.text());
+    if said.level == Level::Unsaid {
+        // What the program did not say, the collector may have: as a label or as structured metadata.
+        let told = ["level", "severity_text", "detected_level"].iter().find_map(|name| line.field(name));
+        said.level = told.map_or(Level::Unsaid, Level::parse);
+    }
+    said
 }
 
 /// Returns what a topic's name hints at.

@@ -2,7 +2,7 @@
 
 use super::attempts::ending;
 use super::journey::{Material, is_retried};
-use super::reads;
+use super::reads::{self, Level};
 use crate::model::journey::{AttemptResult, CopyRole, DeliveryResult, Fact, Journey, Mark, Row, RowKind};
 use crate::model::spans::SpanView;
 use crate::model::{Nanos, SafeText, SpanKind, SpanRow, Tier, Timestamp};
@@ -176,6 +176,8 @@ fn queues(
                 CopyRole::DeadLetter => "dead letter written",
                 CopyRole::Duplicate => "written again",
             };
+            // A coordinate alone proves no record: somebody has read it, or a span tells that it was written.
+            let role = if copy.record.is_none() && copy.producer.is_none() { "not read" } else { role };
             let mut text = format!("{} {role}", copy.coordinate);
             if let Some(origin) = &copy.origin {
                 text = format!("{text}, copy of {origin}");
@@ -303,26 +305,23 @@ fn lines(material: &Material<'_>, depths: &[u16], rows: &mut Vec<Row>) {
             (Some((trace, _)), None) => (Tier::Exact, format!("the line names trace {trace}")),
             (None, None) => (Tier::Scoped, "the line holds the id".to_owned()),
         };
-        let text = line.text();
-        let is_error = line
-            .field("level")
-            .or_else(|| line.field("detected_level"))
-            .is_some_and(|level| level.eq_ignore_ascii_case("error"))
-            || text.contains("ERROR")
-            || text.contains("level=error");
+        let said = reads::said(line);
+        let mark = match said.level {
+            Level::Error => Mark::Error,
+            Level::Warn => Mark::Warn,
+            Level::Info | Level::Debug | Level::Unsaid => Mark::Plain,
+        };
+        let text = match &said.error {
+            Some(error) if !said.message.contains(&**error) => format!("{}: {error}", said.message),
+            Some(_) | None => said.message.into_owned(),
+        };
         rows.push(Row {
             depth: span.map_or(0, |row| depths[row as usize].saturating_add(1)),
-            mark: if is_error { Mark::Error } else { Mark::Plain },
+            mark,
             tier,
             fact: Some(Fact::Line(*number)),
             follow: named.map(|(trace, _)| SafeText::new(&trace.to_string())),
-            ..row(
-                line.at(),
-                RowKind::Line,
-                SafeText::new(line.service().unwrap_or_default()),
-                text.lines().next().unwrap_or_default(),
-                &why,
-            )
+            ..row(line.at(), RowKind::Line, SafeText::new(line.service().unwrap_or_default()), &text, &why)
         });
     }
 }

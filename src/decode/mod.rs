@@ -9,8 +9,10 @@
 
 pub mod attributes;
 pub mod batches;
+pub mod headers;
 pub mod ids;
 pub mod jaeger;
+pub mod logline;
 pub mod loki;
 pub mod otlp;
 pub mod stream;

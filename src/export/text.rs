@@ -5,8 +5,9 @@ use super::present::light_word;
 use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::coverage::NotFollowed;
-use crate::model::journey::Row;
-use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, Verdict, text};
+use crate::model::journey::{Row, RowKind};
+use crate::model::now::Light;
+use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, SourceKind, Timestamp, Verdict, text};
 use std::fmt::Write;
 
 /// Lines of a record's value that are shown.
@@ -130,10 +131,11 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
     }
     page.head("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)");
     let lane = case.journey.rows.iter().map(|row| row.lane.width()).max().unwrap_or(0).clamp(4, 16);
-    for row in &case.journey.rows {
+    // What is missing has a section of its own below.
+    for row in case.journey.rows.iter().filter(|row| row.kind != RowKind::Gap) {
         let told = format!(
             "{} {}{} {} {}{}{}",
-            row.at.clock(&page.look.zone),
+            if row.at == Timestamp(0) { " ".repeat(12) } else { row.at.clock(&page.look.zone) },
             row.tier.mark(),
             row.mark.sign(),
             padded(&row.lane, lane),
@@ -164,7 +166,7 @@ fn write_record(page: &mut Page<'_>, record: &Record) {
     page.line(&format!("    key    {}", shown(record.key.as_ref()).as_str()));
     for header in &record.headers {
         let key = SafeText::from_bytes(&header.key);
-        page.line(&format!("    header {} = {}", key.as_str(), shown(header.value.as_ref()).as_str()));
+        page.line(&format!("    header {} = {}", key.as_str(), header.shown().as_str()));
     }
     match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
         None => page.line("    value  (null: a tombstone)"),
@@ -279,9 +281,15 @@ pub fn now(now: &Now, look: &Look) -> String {
             page.line(&format!("      {}", fault.as_str()));
         }
     }
-    page.head("traces with errors, newest first");
+    page.head("traces with errors, the newest of each service");
     if now.errors.is_empty() {
-        page.line("  none seen");
+        let jaeger = now.lamps.iter().find(|lamp| lamp.source == SourceKind::Jaeger).map(|lamp| lamp.light);
+        page.line(match jaeger {
+            Some(Light::Ok | Light::Partial) => "  none seen",
+            Some(Light::Down | Light::Waiting | Light::Off) | None => {
+                "  cannot tell: Jaeger did not answer or is not configured"
+            }
+        });
     }
     for row in &now.errors {
         page.line(&format!(

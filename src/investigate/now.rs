@@ -1,6 +1,7 @@
 //! Reads the state of the world at a glance: lamps, groups that lag, recent traces with errors.
 
 use super::sources::{Budgets, SourceSet};
+use crate::model::ask::NoteKind;
 use crate::model::now::{ErrorTrace, GroupLag, Lamp, Light, Now};
 use crate::model::queue::Group;
 use crate::model::{
@@ -96,7 +97,8 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
             }
         }
     }
-    part.lamp.light = match (answered, part.lamp.faults.is_empty() && part.lamp.notes.is_empty()) {
+    let is_whole = part.lamp.faults.is_empty() && part.lamp.notes.iter().all(|note| note.kind == NoteKind::Remark);
+    part.lamp.light = match (answered, is_whole) {
         (true, true) => Light::Ok,
         (true, false) => Light::Partial,
         (false, _) => Light::Down,
@@ -109,12 +111,18 @@ async fn read_errors(sources: &SourceSet, window: Window, budgets: &Budgets, par
     let Some(Rows::Services(services)) = part.take(sources.ask(&Ask::Services, budgets).await) else { return false };
     if services.len() > SERVICES {
         let text = format!("{} services are known; the first {SERVICES} were asked for errors", services.len());
-        part.lamp.notes.push(Note { kind: crate::model::ask::NoteKind::Truncated, text: text.into() });
+        part.lamp.notes.push(Note { kind: NoteKind::Truncated, text: text.into() });
     }
     let asks: Vec<Ask> =
         services.into_iter().take(SERVICES).map(|service| Ask::FindErrors { service, window, limit: TRACES }).collect();
     let replies = futures_util::future::join_all(asks.iter().map(|ask| sources.ask(ask, budgets))).await;
-    for reply in replies {
+    for mut reply in replies {
+        if let Ok(answer) = &mut reply.outcome {
+            // The newest of each service were asked for; that there are older ones weakens nothing.
+            for note in answer.notes.iter_mut().filter(|note| note.kind == NoteKind::Truncated) {
+                note.kind = NoteKind::Remark;
+            }
+        }
         if let Some(Rows::Spans(spans)) = part.take(reply) {
             part.spans.merge(*spans);
         }

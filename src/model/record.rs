@@ -1,6 +1,7 @@
 //! A Kafka record as it is stored, headers in their order and with their repeats.
 
 use super::id::Coordinate;
+use super::text::SafeText;
 use super::time::Timestamp;
 use bytes::Bytes;
 
@@ -51,5 +52,25 @@ impl Record {
     /// Returns the values of all headers named `name`, in stored order.
     pub fn headers_named<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = Option<&'a Bytes>> {
         self.headers.iter().filter(move |header| header.key == name.as_bytes()).map(|header| header.value.as_ref())
+    }
+}
+
+fn nibble(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).expect("four bits are one digit")
+}
+
+impl Header {
+    /// Returns the value for people: text as text, up to eight bytes that are no text as a hexadecimal and a big-endian
+    /// number, `(null)` for none.
+    pub fn shown(&self) -> SafeText {
+        let Some(value) = &self.value else { return SafeText::own("(null)") };
+        let is_text = std::str::from_utf8(value).is_ok_and(|text| !text.chars().any(char::is_control));
+        if is_text || value.is_empty() || value.len() > 8 {
+            return SafeText::from_bytes(value);
+        }
+        let sign = if value[0] & 0x80 == 0 { 0i64 } else { -1 };
+        let number = value.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte));
+        let hex: String = value.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(nibble).collect();
+        SafeText::from(format!("0x{hex} ({number})"))
     }
 }

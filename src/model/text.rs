@@ -89,6 +89,28 @@ impl SafeText {
     }
 }
 
+impl SafeText {
+    /// Returns at most `cells` cells of the text; when it is longer, a part in the middle gives way to `…`, so that both
+    /// ends stay.
+    #[must_use]
+    pub fn cut_middle(&self, cells: usize) -> Self {
+        if self.width() <= cells {
+            return self.clone();
+        }
+        let head = self.cut_with(cells * 2 / 5 + 1, "…");
+        let room = cells.saturating_sub(head.width());
+        let (mut tail, mut used) = (Vec::new(), 0);
+        for cluster in self.0.graphemes(true).rev() {
+            used += unicode_width::UnicodeWidthStr::width(cluster);
+            if used > room {
+                break;
+            }
+            tail.push(cluster);
+        }
+        Self(std::iter::once(head.as_str()).chain(tail.into_iter().rev()).collect())
+    }
+}
+
 impl fmt::Display for SafeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -199,6 +221,10 @@ mod tests {
             assert!(SafeText::new("日本語 and more").cut(cells).width() <= cells);
         }
         assert_eq!(SafeText::new("abcdef").cut(4).as_str(), "abc…");
+        for cells in 1..24 {
+            assert!(SafeText::new("日本語 and more 日本語").cut_middle(cells).width() <= cells);
+        }
+        assert_eq!(SafeText::new("POST payments: 503").cut_middle(12).as_str(), "POST…ts: 503");
     }
 
     proptest! {

@@ -76,6 +76,15 @@ pub enum Verdict {
 }
 
 impl Tier {
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Scoped => "scoped",
+            Self::Inferred => "inferred",
+        }
+    }
+
     /// Returns the mark shown beside a row.
     pub const fn mark(self) -> char {
         match self {

@@ -89,7 +89,9 @@ impl Budget {
             kind,
             asked: SafeText::own("not asked"),
             came: came.into(),
-            hint: SafeText::own("raise the budget with --budget or narrow the question"),
+            hint: SafeText::own(
+                "raise limits.requests or limits.bytes in the configuration, or narrow the question with --since or --source",
+            ),
         }
     }
 }

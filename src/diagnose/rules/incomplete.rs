@@ -12,8 +12,9 @@
 //! Never.
 
 use crate::diagnose::Rule;
+use crate::model::journey::Gap;
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, NotFollowed, SafeText, Verdict};
+use crate::model::{Absence, Case, Finding, NotFollowed, SafeText, Verdict};
 
 /// The rule.
 pub const RULE: Rule = Rule { code: "R25", name: "incomplete", question: "What is not visible here?", check };
@@ -29,12 +30,20 @@ fn check(case: &Case) -> Verdict {
         refuted_by: SafeText::own("the missing rows, once they are found"),
         next: next.clone(),
     };
-    let gaps =
-        case.journey.gaps.iter().map(|gap| finding(format!("{}: {}", gap.what, gap.reason.words()), &gap.detail));
+    // A source that did not answer is told once, by its fault, and not again by each thing that it would have known.
+    let is_own =
+        |gap: &&Gap| !(gap.reason == Absence::NotReachable && case.coverage.iter().any(|of| !of.faults.is_empty()));
+    let gaps = case.journey.gaps.iter().filter(is_own);
+    let gaps = gaps.map(|gap| finding(format!("{}: {}", gap.what, gap.reason.words()), &gap.detail));
     let faults = case.coverage.iter().flat_map(|coverage| &coverage.faults);
     let faults = faults.map(|fault| finding(format!("{} {}", fault.source, fault.kind.word()), &fault.hint));
     let spent = case.ledger.iter().filter(|entry| matches!(entry.reason, NotFollowed::Budget | NotFollowed::Depth));
     let spent = spent.map(|entry| finding(format!("not everything was asked: {}", entry.detail), &entry.detail));
-    let findings: Vec<Finding> = gaps.chain(faults).chain(spent).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in gaps.chain(faults).chain(spent) {
+        if findings.iter().all(|known| known.sentence != finding.sentence) {
+            findings.push(finding);
+        }
+    }
     if findings.is_empty() { Verdict::Clear } else { Verdict::Findings(findings) }
 }

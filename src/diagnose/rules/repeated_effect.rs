@@ -17,7 +17,7 @@ use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{AttemptResult, Fact, Operation};
 use crate::model::verdict::{Confidence, Severity};
 use crate::model::{Case, Finding, SafeText, SourceKind, SpanRow, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Attributes that hold the key of an effect.
 const KEYS: [&str; 8] = [
@@ -67,9 +67,12 @@ fn check(case: &Case) -> Verdict {
             }
         }
     }
+    runs.retain(|_, rows| rows.len() > 1);
+    let above = if runs.is_empty() { HashSet::new() } else { above(case, runs.values().flatten()) };
+    // A run that only passed on to a callee whose runs are repeated too is the same effect, told where it was done.
+    runs.retain(|_, rows| !rows.iter().all(|row| above.contains(row)));
     let findings: Vec<Finding> = runs
         .into_iter()
-        .filter(|(_, rows)| rows.len() > 1)
         .map(|((peer, name, key), rows)| {
             let with = key.as_ref().map_or(" without a visible business key".to_owned(), |key| format!(" for {key}"));
             Finding {
@@ -95,6 +98,23 @@ fn check(case: &Case) -> Verdict {
         ));
     }
     clear_if_seen(case, &[SourceKind::Jaeger])
+}
+
+/// Returns the spans above the given ones.
+fn above<'a>(case: &Case, rows: impl Iterator<Item = &'a SpanRow>) -> HashSet<SpanRow> {
+    let known: HashMap<_, _> = case.spans.iter().map(|span| ((span.trace(), span.id()), span.row())).collect();
+    let mut above = HashSet::new();
+    for row in rows {
+        let mut span = case.spans.span(*row);
+        while let Some(parent) = span.parent().and_then(|parent| known.get(&(span.trace(), parent))) {
+            // What is above this one was found from another row, or parents run in a circle.
+            if !above.insert(*parent) {
+                break;
+            }
+            span = case.spans.span(*parent);
+        }
+    }
+    above
 }
 
 fn is_write(operation: &Operation) -> bool {

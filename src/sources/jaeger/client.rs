@@ -68,7 +68,7 @@ impl Jaeger {
         }
         serde_json::from_slice(&body).map_err(|error| {
             let came = SafeText::from(format!("no JSON: {error}"));
-            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "check that the URL is Jaeger's query service")
+            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "that the URL is Jaeger's query service")
         })
     }
 

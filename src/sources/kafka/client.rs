@@ -22,6 +22,12 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+/// Records of one answer, and where the partition began and ended when it was given.
+struct Fetched {
+    decoded: Decoded,
+    end: i64,
+}
+
 /// Bytes asked of one fetch; a larger batch still comes whole.
 const FETCH_BYTES: i32 = 1 << 20;
 /// Bytes of records that one scan may look at.
@@ -32,9 +38,15 @@ const SCAN_BYTES: usize = 64 << 20;
 pub struct Kafka {
     bootstrap: Vec<String>,
     connections: Mutex<HashMap<String, Arc<Connection>>>,
+    routes: tokio::sync::Mutex<Option<(Instant, Arc<Layout>)>>,
 }
 
+/// How long it is taken for granted who leads a partition. One investigation reads many records within seconds; a
+/// broker that no longer leads says so, and then the next question asks anew.
+const ROUTES: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What metadata told: the state without offsets, and what routing needs.
+#[derive(Debug)]
 pub(super) struct Layout {
     pub(super) state: QueueState,
     topic_ids: HashMap<SmolStr, Uuid>,
@@ -44,7 +56,7 @@ impl Kafka {
     /// Returns the cluster at `endpoint`; nothing is connected yet.
     pub fn new(endpoint: &KafkaEndpoint) -> Self {
         let bootstrap = endpoint.bootstrap.iter().map(|(host, port)| format!("{host}:{port}")).collect();
-        Self { bootstrap, connections: Mutex::default() }
+        Self { bootstrap, connections: Mutex::default(), routes: tokio::sync::Mutex::default() }
     }
 
     fn connection(&self, address: &str) -> Arc<Connection> {
@@ -99,6 +111,18 @@ impl Kafka {
         }))
     }
 
+    /// Returns who leads what, asked at most once for all questions of a few seconds.
+    async fn routes(&self, budget: &Budget, made: &Mutex<Vec<Exchange>>) -> Result<Arc<Layout>, Fault> {
+        let mut known = self.routes.lock().await;
+        if let Some((asked, layout)) = known.as_ref().filter(|(asked, _)| asked.elapsed() < ROUTES) {
+            debug_assert!(*asked <= Instant::now(), "routes were asked in the past");
+            return Ok(Arc::clone(layout));
+        }
+        let layout = Arc::new(self.layout(budget, made).await?);
+        *known = Some((Instant::now(), Arc::clone(&layout)));
+        Ok(layout)
+    }
+
     /// Fetches one range of one partition: what comes in one answer from `offset` on.
     async fn fetch(
         &self,
@@ -106,7 +130,7 @@ impl Kafka {
         layout: &Layout,
         (topic, partition, offset): (&str, i32, i64),
         made: &Mutex<Vec<Exchange>>,
-    ) -> Result<Result<Decoded, i16>, Fault> {
+    ) -> Result<Result<Fetched, i16>, Fault> {
         let Some(address) = layout.leader(topic, partition) else { return Ok(Err(5)) };
         let id = layout.topic_ids.get(topic).copied().unwrap_or_default();
         let shown = format!("kcat -C -e -b {address} -t {topic} -p {partition} -o {offset}");
@@ -136,17 +160,21 @@ impl Kafka {
             return Ok(Err(3));
         };
         if part.error_code != 0 {
+            if matches!(part.error_code, 5 | 6) {
+                *self.routes.lock().await = None;
+            }
             return Ok(Err(part.error_code));
         }
+        let end = part.high_watermark;
         let decoded = batches::decode(topic, partition, &part.records.unwrap_or_default(), offset);
         if let Some(last) = made.lock().expect("no holder panics").last_mut() {
             last.rows = decoded.records.len() as u64;
         }
-        Ok(Ok(decoded))
+        Ok(Ok(Fetched { decoded, end }))
     }
 
     async fn record(&self, budget: &Budget, at: &Coordinate, made: &Mutex<Vec<Exchange>>) -> Result<Answer, Fault> {
-        let layout = self.layout(budget, made).await?;
+        let layout = self.routes(budget, made).await?;
         let mut notes = Vec::new();
         if layout.state.partition(&at.topic, at.partition).is_none() {
             notes.push(note(
@@ -157,7 +185,7 @@ impl Kafka {
         }
         let mut found = Vec::new();
         match self.fetch(budget, &layout, (&at.topic, at.partition, at.offset), made).await? {
-            Ok(decoded) => {
+            Ok(Fetched { decoded, .. }) => {
                 notes.extend(decoded.notes);
                 found.extend(decoded.records.into_iter().filter(|record| record.coordinate == *at));
                 if found.is_empty() {
@@ -198,29 +226,45 @@ impl Kafka {
         (limit, keep): (u32, &Keep),
         made: &Mutex<Vec<Exchange>>,
     ) -> Result<Answer, Fault> {
-        let layout = self.layout(budget, made).await?;
+        let layout = self.routes(budget, made).await?;
         let place = (topic, partition);
         let mut notes = Vec::new();
+        let nothing = |notes| Ok(Answer { rows: Rows::Records(Vec::new()), notes });
         if layout.state.partition(topic, partition).is_none() {
             notes.push(note(NoteKind::NotFound, format!("no partition {topic}-{partition} is visible to this user")));
-            return Ok(Answer { rows: Rows::Records(Vec::new()), notes });
+            return nothing(notes);
         }
-        let end = self.offset_at(budget, &layout, place, -1, made).await?.unwrap_or(0);
-        let start = self.offset_at(budget, &layout, place, -2, made).await?.unwrap_or(0);
         let mut next = match from {
-            ScanFrom::Offset(offset) => offset.max(start),
-            ScanFrom::Tail(count) => (end - i64::from(count)).max(start),
-            ScanFrom::Time(at) => self.offset_at(budget, &layout, place, at.millis(), made).await?.unwrap_or(end),
+            ScanFrom::Offset(offset) => offset,
+            ScanFrom::Tail(count) => {
+                let end = self.offset_at(budget, &layout, place, -1, made).await?.unwrap_or(0);
+                (end - i64::from(count)).max(0)
+            }
+            ScanFrom::Time(at) => match self.offset_at(budget, &layout, place, at.millis(), made).await? {
+                Some(offset) => offset,
+                // Nothing was written since.
+                None => return nothing(notes),
+            },
         };
         let (mut kept, mut seen, mut bytes) = (Vec::new(), 0u32, 0usize);
-        while next < end {
-            let decoded = match self.fetch(budget, &layout, (topic, partition, next), made).await? {
-                Ok(decoded) => decoded,
+        let mut begun = false;
+        loop {
+            let (decoded, end) = match self.fetch(budget, &layout, (topic, partition, next), made).await? {
+                Ok(Fetched { decoded, end }) => (decoded, end),
+                // Before the start of the log, or behind its end: the scan begins where the log does.
+                Err(1) if !std::mem::replace(&mut begun, true) => {
+                    match self.offset_at(budget, &layout, place, -2, made).await?.filter(|start| *start > next) {
+                        Some(start) => next = start,
+                        None => break,
+                    }
+                    continue;
+                }
                 Err(code) => {
                     notes.push(refusal(code, &format!("{topic}-{partition}@{next}")));
                     break;
                 }
             };
+            begun = true;
             notes.extend(decoded.notes);
             for record in decoded.records {
                 seen += 1;
@@ -232,17 +276,15 @@ impl Kafka {
             }
             // Compaction and markers leave holes, so the next fetch begins behind the last batch, not the last record.
             match decoded.next_offset {
-                Some(after) if after > next => next = after,
-                _ => break,
+                Some(after) if after > next && after < end => next = after,
+                Some(_) | None => break,
             }
             if seen >= limit || bytes >= SCAN_BYTES {
-                if next < end {
-                    let text = format!(
-                        "{topic}-{partition}: {seen} records were read up to offset {next}, {} offsets were not",
-                        end - next
-                    );
-                    notes.push(note(NoteKind::Truncated, text));
-                }
+                let text = format!(
+                    "{topic}-{partition}: {seen} records were read up to offset {next}, {} offsets were not",
+                    end - next
+                );
+                notes.push(note(NoteKind::Truncated, text));
                 break;
             }
         }
@@ -332,12 +374,10 @@ pub(super) fn refusal(code: i16, of: &str) -> Note {
 
 fn fault(broken: Broken, asked: SafeText) -> Fault {
     let hint = match broken.kind {
-        FaultKind::Unreachable => {
-            "check: host and port, and that the listener is plaintext and advertised to this host"
-        }
-        FaultKind::TimedOut => "check: that the address is a Kafka listener; raise --timeout for a slow one",
-        FaultKind::Damaged => "check: that the port is Kafka's and speaks plaintext",
-        _ => "check: the broker's version and this user's rights",
+        FaultKind::Unreachable => "host and port, and that the listener is plaintext and advertised to this host",
+        FaultKind::TimedOut => "that the address is a Kafka listener; raise --timeout for a slow one",
+        FaultKind::Damaged => "that the port is Kafka's and speaks plaintext",
+        _ => "the broker's version and this user's rights",
     };
     Fault { source: SourceKind::Kafka, kind: broken.kind, asked, came: broken.came.into(), hint: SafeText::own(hint) }
 }

@@ -80,7 +80,7 @@ impl Loki {
         }
         let json: Json = serde_json::from_slice(&body).map_err(|error| {
             let came = SafeText::from(format!("no JSON: {error}"));
-            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "check that the URL is Loki's")
+            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "that the URL is Loki's")
         })?;
         // `data` is missing when there are no labels (Loki 2.2.1 and 3.7).
         let names: Vec<&str> = json["data"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -337,7 +337,17 @@ impl Source for Loki {
             let known = match version {
                 Some(version) if !version.is_empty() => SafeText::from(format!("Loki {version}")),
                 Some(_) => SafeText::own("Loki"),
-                None if head.status == 404 => SafeText::own("Loki 2.x (no build information)"),
+                // Anything that speaks HTTP answers 404 to a route that it does not know: only Loki knows its labels.
+                None if head.status == 404 => {
+                    let mut body = Vec::new();
+                    let fetched = self.http.get(budget, "/loki/api/v1/labels", &[], &[], &mut body).await;
+                    let head = fetched.outcome?;
+                    let json: Json = serde_json::from_slice(&body).unwrap_or_default();
+                    if json["status"] != "success" {
+                        return Err(self.http.failed(&fetched.asked, &head));
+                    }
+                    SafeText::own("Loki 2.x (no build information)")
+                }
                 None => return Err(self.http.failed(&fetched.asked, &head)),
             };
             Ok(self.version.get_or_init(|| known).clone())

@@ -1,0 +1,102 @@
+//! The console: looks, engine and terminal put together.
+
+use super::args::Arguments;
+use super::desk::{Desk, Times};
+use super::exit::Exit;
+use super::out::{Failure, Out};
+use super::{settings, verbs};
+use crate::config::Profile;
+use crate::model::SafeText;
+use crate::model::id::Recognised;
+use crate::tui::app::{App, Start};
+use crate::tui::headless::{self, Form};
+use crate::tui::look::{Depth, Pen, Signs, Theme, depth, themes};
+use crate::tui::stage::Bell;
+use crate::tui::{keys, terminal};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use tokio::runtime::Runtime;
+
+/// Says whether the console is wanted: on a terminal, when no form of answer was named, or as a printed screen.
+pub fn is_wanted(arguments: &Arguments) -> bool {
+    arguments.print.is_some() || (arguments.output.is_none() && std::io::stdout().is_terminal())
+}
+
+/// `hopscope [ID]` on a terminal.
+pub fn run(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
+    let anchor = arguments.id.as_deref().map(|id| verbs::anchor(id, None)).transpose()?;
+    let profile = settings::loaded(arguments)?.profile;
+    of(arguments, &profile, (anchor, Vec::new()), &verbs::runtime()?, out)
+}
+
+/// The console on a profile.
+pub fn of(
+    arguments: &Arguments,
+    profile: &Profile,
+    (anchor, offers): (Option<Recognised>, Vec<(SafeText, SafeText)>),
+    runtime: &Runtime,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let _inside = runtime.enter();
+    let sources = verbs::open(arguments, profile)?;
+    let (pen, look) = (pen(arguments)?, settings::look(arguments)?);
+    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, anchor, offers };
+    // Mistakes in the times are told before the screen changes; later they cannot come.
+    times(arguments)?;
+    let asked = arguments.clone();
+    let desk = |bell: Bell| {
+        let times = move || times(&asked).expect("the same arguments were right at the start");
+        Desk::new(sources, runtime.handle().clone(), Box::new(times), bell)
+    };
+    if let Some(form) = &arguments.print {
+        return print(arguments, form, |bell| App::new(desk(bell), pen, start), *out);
+    }
+    let settings = terminal::Settings::from_environment();
+    let ended = terminal::play(&settings, |bell| App::new(desk(bell), pen, start))
+        .map_err(|unfit| Failure::mistake("terminal", &unfit.to_string(), unfit.remedy()))?;
+    Ok(ended.signal.map_or(Exit::Answered, Exit::of_signal))
+}
+
+/// Drives the console with keys and prints its last screen.
+fn print(arguments: &Arguments, form: &str, open: impl FnOnce(Bell) -> App<Desk>, out: Out) -> Result<Exit, Failure> {
+    let script = keys::script(arguments.keys.as_deref().unwrap_or_default())
+        .map_err(|what| Failure::mistake("--keys", &what, "write keys as j, <Enter>, <Ctrl-d>, <lt> for <"))?;
+    let form = match form {
+        "styles" => Form::Styles,
+        "svg" => Form::Picture,
+        _ => Form::Text,
+    };
+    let (sender, rang) = channel();
+    // A bell that nobody hears any more is of no use to anybody.
+    let bell: Bell = Arc::new(move || sender.send(()).unwrap_or_default());
+    let mut app = open(bell);
+    // Every question has its own end, so this waits no longer than the time that the settings allow.
+    let screen = headless::play(&mut app, &script, arguments.size, || rang.recv().is_ok());
+    Ok(out.data(&headless::write(&screen, form), Exit::Answered))
+}
+
+fn times(arguments: &Arguments) -> Result<Times, Failure> {
+    let present = settings::asked(arguments, verbs::NOW_SINCE)?;
+    Ok(Times { story: settings::asked(arguments, verbs::FOLLOW_SINCE)?, present, window: settings::window(present) })
+}
+
+/// Returns how the console looks on this terminal.
+fn pen(arguments: &Arguments) -> Result<Pen, Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let depth = Depth::named(&arguments.color).unwrap_or_else(|| Depth::of_environment(&variable));
+    let signs = if arguments.ascii || !depth::shows_unicode(&variable) { Signs::ASCII } else { Signs::UNICODE };
+    let theme = match (&arguments.theme, depth) {
+        (Some(name), _) if name.contains(['/', '.']) => {
+            let text = std::fs::read_to_string(name).map_err(|error| {
+                Failure::mistake("--theme", &format!("cannot read {name}: {error}"), "check the path, or name a theme")
+            })?;
+            Theme::parse(name, &text)
+        }
+        (Some(name), _) => themes::find(name),
+        (None, Depth::None) => themes::find("mono"),
+        (None, Depth::Sixteen) => themes::find("ansi16"),
+        (None, Depth::Palette | Depth::True) => themes::find("dark"),
+    };
+    Ok(Pen::new(&theme.map_err(Failure::mistakes)?, depth, signs))
+}

@@ -1,0 +1,256 @@
+//! Draws the whole screen: bar, head, list, detail, bottom line.
+
+use super::App;
+use super::prompt::{Kind, OFFERED};
+use crate::model::SafeText;
+use crate::model::now::Light;
+use crate::tui::command::COMMANDS;
+use crate::tui::engine::Engine;
+use crate::tui::look::{Align, Role, Stripe};
+use crate::tui::screens::SCREENS;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Smallest screen that makes sense.
+const LEAST: (u16, u16) = (40, 10);
+/// From here on list and detail stand side by side.
+const PANES: u16 = 100;
+/// Lines of a description that are laid out.
+const LINES: usize = 2_000;
+
+impl<E: Engine> App<E> {
+    /// Says whether the detail stands beside the list.
+    pub(super) fn has_panes(&self) -> bool {
+        self.size.0 >= PANES
+    }
+
+    /// Returns the width of the list when panes stand side by side.
+    pub(super) fn list_width(&self) -> u16 {
+        // The story reads best when its list has the larger part.
+        self.size.0 - self.size.0 / 3
+    }
+
+    /// Returns the rows of the list.
+    pub(super) fn body_height(&self) -> u16 {
+        let head = self.shown().head(&self.facts).len() as u16;
+        self.size.1.saturating_sub(head + 3)
+    }
+
+    /// Returns the screen as lines of text, to be left behind.
+    pub(super) fn lines(&mut self) -> Vec<SafeText> {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1.saturating_sub(1)));
+        self.paint(&mut buffer);
+        let mut lines: Vec<SafeText> = buffer
+            .content
+            .chunks(usize::from(self.size.0.max(1)))
+            .map(|row| SafeText::new(row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end()))
+            .collect();
+        while lines.last().is_some_and(SafeText::is_empty) {
+            lines.pop();
+        }
+        lines
+    }
+
+    /// Draws everything.
+    pub(super) fn paint(&mut self, buffer: &mut Buffer) {
+        self.catch_up();
+        let area = buffer.area;
+        if area.width < LEAST.0 || area.height < LEAST.1 {
+            let text = format!("{}x{} is too small; {}x{} is needed", area.width, area.height, LEAST.0, LEAST.1);
+            self.pen.put(buffer, area.x, area.y, area.width, &text.into(), Role::Warn);
+            return;
+        }
+        self.bar(buffer, Rect { height: 1, ..area });
+        let head = self.shown().head(&self.facts);
+        let mut y = area.y + 1;
+        for stripe in &head {
+            self.pen.stripe(buffer, Rect { y, height: 1, ..area }, stripe);
+            y += 1;
+        }
+        let body = Rect { y, height: area.bottom().saturating_sub(y + 2), ..area };
+        if self.detail.is_some() {
+            self.describe(buffer, body);
+        } else if self.has_panes() {
+            let list = Rect { width: self.list_width(), ..body };
+            self.list(buffer, list);
+            self.pane(buffer, Rect { x: list.right(), width: body.width - list.width, ..body });
+        } else {
+            self.list(buffer, body);
+        }
+        self.foot(buffer, Rect { y: area.bottom() - 2, height: 2, ..area });
+    }
+
+    /// The screens, and a lamp per source.
+    fn bar(&self, buffer: &mut Buffer, place: Rect) {
+        let mut stripe = Stripe::of("hopscope ", Role::Title);
+        for (at, screen) in SCREENS.iter().enumerate() {
+            let role = if at == self.screen { Role::Focus } else { Role::Dim };
+            let (open, close) = if at == self.screen { ("[", "]") } else { (" ", " ") };
+            stripe.push(format!("{open}{} {}{close}", screen.digit(), screen.name()), role);
+        }
+        self.pen.stripe(buffer, place, &stripe);
+        let mut lamps = Stripe::of(self.name.clone(), Role::Dim);
+        for lamp in self.facts.now.iter().flat_map(|now| &now.lamps) {
+            let role = match lamp.light {
+                Light::Ok => Role::Ok,
+                Light::Partial => Role::Warn,
+                Light::Down => Role::Error,
+                Light::Waiting => Role::Info,
+                Light::Off => Role::Dim,
+            };
+            lamps.push(format!(" {}{}", lamp.source.name(), lamp.light.letter()), role);
+        }
+        let width = (lamps.width() as u16).min(place.width);
+        if usize::from(place.width) > stripe.width() + usize::from(width) {
+            self.pen.stripe(buffer, Rect { x: place.right() - width, width, ..place }, &lamps);
+        }
+    }
+
+    fn list(&mut self, buffer: &mut Buffer, place: Rect) {
+        let (screen, mut room) = (self.shown(), self.room());
+        room.width = usize::from(place.width);
+        let view = &mut self.views[self.screen];
+        if view.is_blank() || view.is_sifted_away() {
+            let text = if view.is_blank() {
+                screen.blank(&self.facts)
+            } else if view.faults {
+                "no errors and no warnings here; Esc shows everything"
+            } else {
+                "nothing matches; Esc shows everything"
+            };
+            self.pen.put(
+                buffer,
+                place.x + 2,
+                place.y + 1,
+                place.width.saturating_sub(2),
+                &SafeText::own(text),
+                Role::Dim,
+            );
+            return;
+        }
+        for (down, (item, has_cursor)) in view.visible(usize::from(place.height)).enumerate() {
+            let line = Rect { y: place.y + down as u16, height: 1, ..place };
+            self.pen.stripe(buffer, line, &screen.stripe(&self.facts, item, room));
+            if has_cursor {
+                self.pen.lay(buffer, line, Role::Selection);
+            }
+        }
+    }
+
+    /// The description of what is under the cursor, beside the list.
+    fn pane(&self, buffer: &mut Buffer, place: Rect) {
+        for y in place.top()..place.bottom() {
+            self.pen.put(buffer, place.x, y, 1, &SafeText::own(self.pen.signs.down), Role::Border);
+        }
+        let Some(item) = self.views[self.screen].item() else { return };
+        let inner = Rect { x: place.x + 2, width: place.width.saturating_sub(2), ..place };
+        let lines = self.shown().describe(&self.facts, item);
+        let mut y = inner.y;
+        for stripe in lines.iter().take(usize::from(inner.height)) {
+            for line in stripe.wrapped(usize::from(inner.width), 4) {
+                if y >= inner.bottom() {
+                    return;
+                }
+                self.pen.stripe(buffer, Rect { y, height: 1, ..inner }, &line);
+                y += 1;
+            }
+        }
+    }
+
+    /// The description of what is under the cursor, over the whole body.
+    fn describe(&mut self, buffer: &mut Buffer, place: Rect) {
+        let (Some(detail), Some(item)) = (&mut self.detail, self.views[self.screen].item()) else {
+            self.detail = None;
+            return;
+        };
+        let lines: Vec<Stripe> = SCREENS[self.screen]
+            .describe(&self.facts, item)
+            .iter()
+            .take(LINES)
+            .flat_map(|stripe| stripe.wrapped(usize::from(place.width), 4))
+            .collect();
+        detail.top = detail.top.min(lines.len().saturating_sub(usize::from(place.height)));
+        for (down, line) in lines.iter().skip(detail.top).take(usize::from(place.height)).enumerate() {
+            self.pen.stripe(buffer, Rect { y: place.y + down as u16, height: 1, ..place }, line);
+        }
+    }
+
+    /// What is said about the row, and the prompt, the message or the most useful keys.
+    fn foot(&self, buffer: &mut Buffer, place: Rect) {
+        let (upper, lower) = (Rect { height: 1, ..place }, Rect { y: place.y + 1, height: 1, ..place });
+        for x in upper.left()..upper.right() {
+            self.pen.put(buffer, x, upper.y, 1, &SafeText::own(self.pen.signs.across), Role::Border);
+        }
+        let view = &self.views[self.screen];
+        let (at, all) = view.counts();
+        let mut tags = Stripe::default();
+        if view.faults {
+            tags.push(" faults only ", Role::Warn);
+        }
+        if !view.filter.is_empty() {
+            tags.push(format!(" /{} ", self.drafts.filter), Role::Matched);
+        }
+        if all > 0 {
+            tags.push(format!(" {at} of {all} "), Role::Dim);
+        }
+        let width = (tags.width() as u16).min(upper.width);
+        self.pen.stripe(buffer, Rect { x: upper.right() - width, width, ..upper }, &tags);
+        if let Some(prompt) = &self.prompt {
+            self.prompt_line(buffer, upper, lower, prompt);
+            return;
+        }
+        if let Some(message) = &self.message {
+            self.pen.put(buffer, lower.x, lower.y, lower.width, message, Role::Info);
+            return;
+        }
+        let mut stripe = Stripe::default();
+        if self.detail.is_some() {
+            stripe = stripe.and("Esc", Role::Focus).and(" back to the list  ", Role::Dim);
+        }
+        for entry in COMMANDS {
+            let Some(hint) = entry.hint else { continue };
+            let Some(press) = self.facts.keys.presses(entry.command).next() else { continue };
+            // A key that cannot be used now keeps its place: what moves costs bytes and looks.
+            let role = if self.refusal(entry.command).is_none() { Role::Focus } else { Role::Dim };
+            stripe.push(press.to_string(), role);
+            stripe.push(format!(" {hint}  "), Role::Dim);
+        }
+        self.pen.stripe(buffer, lower, &stripe);
+    }
+
+    fn prompt_line(&self, buffer: &mut Buffer, upper: Rect, lower: Rect, prompt: &super::prompt::Prompt) {
+        let value = prompt.input.value();
+        let (before, behind) =
+            value.split_at(value.char_indices().nth(prompt.input.cursor()).map_or(value.len(), |(place, _)| place));
+        let sign = match prompt.kind {
+            Kind::Filter => "/",
+            Kind::Go => ":",
+        };
+        let mut stripe = Stripe::of(sign, Role::Focus)
+            .and(before, Role::Text)
+            .and(self.pen.signs.bar, Role::Focus)
+            .and(behind, Role::Text);
+        let says = match prompt.kind {
+            Kind::Filter => "  Enter keeps, Esc shows everything".to_owned(),
+            Kind::Go => format!("  {}", prompt.says()),
+        };
+        stripe.push(says, Role::Dim);
+        self.pen.stripe(buffer, lower, &stripe);
+        let offered = prompt.offered();
+        let first = upper.y.saturating_sub(offered.len().min(OFFERED) as u16);
+        for (down, choice) in offered.iter().enumerate() {
+            let line = Rect { y: first + down as u16, height: 1, ..upper };
+            let blank = SafeText::new(&" ".repeat(usize::from(line.width)));
+            self.pen.put(buffer, line.x, line.y, line.width, &blank, Role::Text);
+            let label = (usize::from(line.width) / 2).min(44);
+            let told = Stripe::of("  ", Role::Text)
+                .cell(&choice.label, label, Align::Left, Role::Text)
+                .and(" ", Role::Text)
+                .and(choice.about.clone(), Role::Dim);
+            self.pen.stripe(buffer, line, &told);
+            if prompt.chosen == down + 1 {
+                self.pen.lay(buffer, line, Role::Selection);
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The console's state: what is shown, what was typed, where one was before.
+//!
+//! Owns the reaction to every key and the drawing of the whole screen. It asks the engine and reads what is published;
+//! it waits for nothing, knows no clock and does no input or output, so a test drives it with keys and looks at cells.
+
+mod draw;
+pub mod prompt;
+mod update;
+pub mod view;
+
+use super::command::Command;
+use super::engine::Engine;
+use super::facts::Facts;
+use super::look::Pen;
+use super::screens::{Room, SCREENS, Screen};
+use super::stage::{Input, Stage, Wish};
+use crate::model::id::Recognised;
+use crate::model::{Case, SafeText};
+use jiff::tz::TimeZone;
+use prompt::Prompt;
+use ratatui::Frame;
+use std::sync::Arc;
+use view::View;
+
+/// Stories that stay at hand for history.
+const KEPT: usize = 8;
+/// Places that history remembers.
+const VISITS: usize = 50;
+
+/// The console.
+pub struct App<E> {
+    engine: E,
+    facts: Facts,
+    pen: Pen,
+    views: Vec<View>,
+    /// Place in `SCREENS`.
+    screen: usize,
+    /// The screen shown before.
+    last: usize,
+    detail: Option<Detail>,
+    prompt: Option<Prompt>,
+    drafts: Drafts,
+    visits: Vec<Visit>,
+    visit: usize,
+    stories: Vec<Arc<Case>>,
+    message: Option<SafeText>,
+    size: (u16, u16),
+    is_stale: bool,
+    is_changed: bool,
+    wish: Option<Wish>,
+    asked_to_leave: bool,
+    name: SafeText,
+    offers: Vec<(SafeText, SafeText)>,
+}
+
+/// The full description of one row, over the whole body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Detail {
+    top: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Drafts {
+    filter: String,
+    go: String,
+}
+
+/// One place in history: a screen and whose story was open.
+#[derive(Clone, Debug, PartialEq)]
+struct Visit {
+    screen: usize,
+    anchor: Option<Recognised>,
+}
+
+/// How the console begins.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Name of the profile, for the bar.
+    pub name: SafeText,
+    /// The zone that times are shown in.
+    pub zone: TimeZone,
+    /// What is followed at once, instead of showing Now.
+    pub anchor: Option<Recognised>,
+    /// Identities worth trying, each with what it shows; the prompt offers them first.
+    pub offers: Vec<(SafeText, SafeText)>,
+}
+
+impl<E: Engine> App<E> {
+    /// Opens the console: the present is read, and the anchor followed.
+    pub fn new(mut engine: E, pen: Pen, start: Start) -> Self {
+        engine.read_now();
+        let mut app = Self {
+            engine,
+            facts: Facts::new(start.zone),
+            pen,
+            views: SCREENS.iter().map(|_| View::default()).collect(),
+            screen: 0,
+            last: 0,
+            detail: None,
+            prompt: None,
+            drafts: Drafts::default(),
+            visits: vec![Visit { screen: 0, anchor: None }],
+            visit: 0,
+            stories: Vec::new(),
+            message: None,
+            size: (80, 24),
+            is_stale: true,
+            is_changed: true,
+            wish: None,
+            asked_to_leave: false,
+            name: start.name,
+            offers: start.offers,
+        };
+        if !app.offers.is_empty() {
+            app.say("press : for IDs worth trying, or f on a row; ? shows the keys");
+        }
+        if let Some(anchor) = start.anchor {
+            app.follow(anchor);
+        }
+        app
+    }
+
+    /// Says whether answers are awaited.
+    pub fn is_busy(&self) -> bool {
+        self.engine.is_following() || self.engine.is_reading()
+    }
+
+    fn shown(&self) -> &'static dyn Screen {
+        SCREENS[self.screen]
+    }
+
+    fn room(&self) -> Room {
+        let width = if self.has_panes() { self.list_width() } else { self.size.0 };
+        let signs = (self.pen.signs.point, self.pen.signs.lane);
+        Room { width: usize::from(width), lanes: self.size.0 >= 140, signs }
+    }
+
+    /// Takes over what the engine knows by now.
+    fn catch_up(&mut self) {
+        if !std::mem::take(&mut self.is_stale) {
+            return;
+        }
+        let (story, present) = (self.engine.story(), self.engine.present());
+        self.facts.is_following = self.engine.is_following();
+        self.facts.is_reading = self.engine.is_reading();
+        if let Some(story) =
+            story.filter(|story| self.facts.story.as_ref().is_none_or(|known| !Arc::ptr_eq(known, story)))
+        {
+            // A story from history stays until the person asks for another one.
+            if self.anchor().is_none_or(|anchor| anchor == story.anchor) {
+                self.remember(&story);
+                self.facts.tell(Some(story));
+            }
+        }
+        if present.is_some() {
+            self.facts.now = present;
+        }
+        self.renew();
+    }
+
+    fn renew(&mut self) {
+        let (screen, room) = (self.shown(), self.room());
+        self.views[self.screen].renew(screen, &self.facts, room);
+    }
+
+    /// Returns whose story is shown.
+    fn anchor(&self) -> Option<Recognised> {
+        self.visits[self.visit].anchor.clone()
+    }
+
+    fn remember(&mut self, story: &Arc<Case>) {
+        self.stories.retain(|known| known.anchor != story.anchor);
+        self.stories.push(Arc::clone(story));
+        if self.stories.len() > KEPT {
+            self.stories.remove(0);
+        }
+    }
+
+    fn follow(&mut self, anchor: Recognised) {
+        self.facts.tell(None);
+        self.engine.follow(anchor.clone());
+        self.is_stale = true;
+        let story = SCREENS.iter().position(|screen| screen.digit() == '2').expect("there is a story screen");
+        self.views[story] = View::default();
+        self.visit_place(Visit { screen: story, anchor: Some(anchor) });
+        self.catch_up();
+    }
+
+    /// Goes to a place and puts it at the end of history.
+    fn visit_place(&mut self, visit: Visit) {
+        if self.visits[self.visit] != visit {
+            self.visits.truncate(self.visit + 1);
+            self.visits.push(visit);
+            if self.visits.len() > VISITS {
+                self.visits.remove(0);
+            }
+            self.visit = self.visits.len() - 1;
+        }
+        self.arrive();
+    }
+
+    /// Shows the place that history stands at.
+    fn arrive(&mut self) {
+        let visit = self.visits[self.visit].clone();
+        if visit.screen != self.screen {
+            self.last = self.screen;
+            self.screen = visit.screen;
+        }
+        self.detail = None;
+        if let Some(anchor) = visit.anchor
+            && self.facts.story.as_ref().is_none_or(|story| story.anchor != anchor)
+        {
+            match self.stories.iter().find(|story| story.anchor == anchor) {
+                Some(story) => self.facts.tell(Some(Arc::clone(story))),
+                None => self.engine.follow(anchor),
+            }
+        }
+        self.is_stale = true;
+        self.catch_up();
+    }
+
+    fn say(&mut self, text: impl Into<SafeText>) {
+        self.message = Some(text.into());
+    }
+
+    /// Returns why a command cannot be used now, if so.
+    fn refusal(&self, command: Command) -> Option<&'static str> {
+        let view = &self.views[self.screen];
+        let under = view.item();
+        match command {
+            Command::Follow | Command::NextSame | Command::PreviousSame => {
+                under.and_then(|item| item.follow.as_ref()).is_none().then_some("there is no identity under the cursor")
+            }
+            Command::Open | Command::Describe => under.is_none().then_some("there is nothing under the cursor"),
+            Command::NextMatch | Command::PreviousMatch => {
+                self.drafts.filter.is_empty().then_some("nothing was filtered yet")
+            }
+            Command::Older => (self.visit == 0).then_some("this is the oldest place"),
+            Command::Newer => (self.visit + 1 >= self.visits.len()).then_some("this is the newest place"),
+            Command::Cancel => (!self.is_busy()).then_some("nothing is being asked"),
+            _ => None,
+        }
+    }
+}
+
+impl<E: Engine> Stage for App<E> {
+    fn take(&mut self, input: Input) {
+        self.is_changed = true;
+        match input {
+            Input::Key(event) => {
+                self.catch_up();
+                self.press(super::keys::Press::of(&event));
+            }
+            Input::Paste(text) => self.paste(&text),
+            Input::Resized { columns, rows } => {
+                self.size = (columns, rows);
+                self.is_stale = true;
+            }
+            Input::Rang => self.is_stale = true,
+        }
+    }
+
+    fn needs_drawing(&self) -> bool {
+        self.is_changed
+    }
+
+    fn draw(&mut self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        if self.size != (area.width, area.height) {
+            self.size = (area.width, area.height);
+            self.is_stale = true;
+        }
+        self.paint(frame.buffer_mut());
+        self.is_changed = false;
+    }
+
+    fn wish(&mut self) -> Option<Wish> {
+        self.wish.take()
+    }
+}

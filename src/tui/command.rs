@@ -1,0 +1,150 @@
+//! Everything that a person can do in the console: one variant and one line each.
+
+/// A command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Opens the prompt that goes to an identity or runs a command by name.
+    Go,
+    /// Opens the filter.
+    Filter,
+    /// Goes to the next match of the filter.
+    NextMatch,
+    /// Goes to the match before.
+    PreviousMatch,
+    /// One step back: prompt, detail, filter, screen.
+    Escape,
+    /// Opens what is under the cursor.
+    Open,
+    /// Goes to the screen shown before.
+    Last,
+    /// Goes back in history.
+    Older,
+    /// Goes forward in history.
+    Newer,
+    /// Next row.
+    Down,
+    /// Row before.
+    Up,
+    /// First row.
+    Top,
+    /// Last row.
+    Bottom,
+    /// Half a page down.
+    HalfDown,
+    /// Half a page up.
+    HalfUp,
+    /// A page down.
+    PageDown,
+    /// A page up.
+    PageUp,
+    /// Follows the identity under the cursor.
+    Follow,
+    /// Next row of the identity under the cursor.
+    NextSame,
+    /// Row before of the same identity.
+    PreviousSame,
+    /// Next attempt or delivery.
+    NextAttempt,
+    /// Attempt or delivery before.
+    PreviousAttempt,
+    /// Next error.
+    NextError,
+    /// Error before.
+    PreviousError,
+    /// Next warning.
+    NextWarning,
+    /// Warning before.
+    PreviousWarning,
+    /// Shows everything known about what is under the cursor.
+    Describe,
+    /// Shows only faults.
+    Faults,
+    /// Asks the sources again.
+    Refresh,
+    /// Goes to a screen.
+    Lens(char),
+    /// One step back, and out of the console from the first screen.
+    Quit,
+    /// Quits and leaves the screen as text.
+    QuitShowing,
+    /// Cancels what is asked; twice quits.
+    Cancel,
+    /// Stops like a job of the shell.
+    Suspend,
+    /// Sends every cell again.
+    Repaint,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The command.
+    pub command: Command,
+    /// Its name for the prompt.
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: &'static [&'static str],
+    /// What it does.
+    pub does: &'static str,
+    /// Its word in the bottom line, when it has a place there.
+    pub hint: Option<&'static str>,
+}
+
+const fn entry(
+    command: Command,
+    name: &'static str,
+    keys: &'static [&'static str],
+    does: &'static str,
+    hint: Option<&'static str>,
+) -> Entry {
+    Entry { command, name, keys, does, hint }
+}
+
+/// All commands, in the order of the help screen.
+pub const COMMANDS: &[Entry] = &[
+    entry(Command::Follow, "follow", &["f"], "follow the identity under the cursor", Some("follow")),
+    entry(Command::Open, "open", &["Enter", "Right", "l"], "open what is under the cursor", Some("open")),
+    entry(Command::Describe, "describe", &["d"], "everything known about what is under the cursor", None),
+    entry(Command::Go, "go", &[":"], "go to an identity, or run a command by name", Some("go")),
+    entry(Command::Filter, "filter", &["/"], "show rows that hold a text; /!x without it, /~x roughly", Some("filter")),
+    entry(Command::Faults, "faults", &["!"], "show only errors and warnings", Some("faults")),
+    entry(Command::NextMatch, "next-match", &["n"], "next match of the filter", None),
+    entry(Command::PreviousMatch, "previous-match", &["N"], "match before", None),
+    entry(Command::NextError, "next-error", &["e"], "next error", Some("error")),
+    entry(Command::PreviousError, "previous-error", &["E"], "error before", None),
+    entry(Command::NextAttempt, "next-attempt", &["a"], "next attempt or delivery", None),
+    entry(Command::PreviousAttempt, "previous-attempt", &["A"], "attempt or delivery before", None),
+    entry(Command::NextWarning, "next-warning", &["w"], "next warning", None),
+    entry(Command::PreviousWarning, "previous-warning", &["W"], "warning before", None),
+    entry(Command::NextSame, "next-same", &["o"], "next row of the same identity", None),
+    entry(Command::PreviousSame, "previous-same", &["O"], "row before of the same identity", None),
+    entry(Command::Down, "down", &["j", "Down"], "next row", None),
+    entry(Command::Up, "up", &["k", "Up"], "row before", None),
+    entry(Command::HalfDown, "half-down", &["Ctrl-d"], "half a page down", None),
+    entry(Command::HalfUp, "half-up", &["Ctrl-u"], "half a page up", None),
+    entry(Command::PageDown, "page-down", &["PgDn", "Space"], "a page down", None),
+    entry(Command::PageUp, "page-up", &["PgUp"], "a page up", None),
+    entry(Command::Top, "top", &["g", "Home"], "first row", None),
+    entry(Command::Bottom, "bottom", &["G", "End"], "last row", None),
+    entry(Command::Escape, "back", &["Esc", "Left", "h"], "one step back: prompt, detail, filter, screen", None),
+    entry(Command::Last, "last", &["-"], "the screen shown before", None),
+    entry(Command::Older, "older", &["["], "back in history", None),
+    entry(Command::Newer, "newer", &["]"], "forward in history", None),
+    entry(Command::Lens('1'), "now", &["1"], "what is wrong now", None),
+    entry(Command::Lens('2'), "story", &["2"], "the story of one identity", None),
+    entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),
+    entry(Command::Lens('0'), "help", &["?", "0"], "the keys of this screen", Some("help")),
+    entry(Command::Refresh, "refresh", &["R"], "ask the sources again", None),
+    entry(Command::Cancel, "cancel", &["Ctrl-c"], "cancel what is being asked; again to quit", None),
+    entry(Command::Repaint, "repaint", &["Ctrl-l"], "draw the whole screen again", None),
+    entry(Command::Suspend, "suspend", &["Ctrl-z"], "back to the shell; fg comes back", None),
+    entry(Command::Quit, "quit", &["q"], "back; quit from the first screen", Some("quit")),
+    entry(Command::QuitShowing, "quit-showing", &["Q"], "quit and leave the screen as text", None),
+];
+
+impl Command {
+    /// Returns its line of the table.
+    pub fn entry(self) -> &'static Entry {
+        COMMANDS.iter().find(|entry| entry.command == self).expect("every command has a line")
+    }
+}

@@ -1,0 +1,337 @@
+//! Everything known about one row, as lines to be wrapped.
+
+use super::story::{finding_of, not_followed, severity_role};
+use super::{Subject, role_of};
+use crate::export::present::light_word;
+use crate::model::journey::{Fact, Row};
+use crate::model::lines::LineRow;
+use crate::model::verdict::{Finding, Severity};
+use crate::model::{Case, Exchange, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
+use crate::tui::facts::Facts;
+use crate::tui::look::{Align, Role, Stripe};
+
+/// Lines of a value, partitions of a group and attributes of a span that are shown at most; the rest is counted.
+const MOST: usize = 400;
+/// Cells for the names of fields.
+const NAME: usize = 11;
+
+fn field(name: &str, value: impl Into<SafeText>) -> Stripe {
+    Stripe::default().cell(&name.into(), NAME, Align::Left, Role::Dim).and(" ", Role::Dim).and(value, Role::Text)
+}
+
+fn title(value: impl Into<SafeText>) -> Stripe {
+    Stripe::of(value, Role::Title)
+}
+
+/// Describes something of the present.
+pub fn present(facts: &Facts, subject: Subject) -> Vec<Stripe> {
+    let Some(now) = &facts.now else { return Vec::new() };
+    match subject {
+        Subject::Lamp(at) => lamp(now, at),
+        Subject::Group(at) => group(now, at),
+        Subject::Trace(at) => {
+            let Some(row) = now.errors.get(at) else { return Vec::new() };
+            vec![
+                title(row.trace.to_string()),
+                field("began", row.start.date_clock(&facts.zone)),
+                field("took", row.duration.human()),
+                field("root", row.root.clone()),
+                field("spans", format!("{} of {} failed", row.errors, row.spans)),
+                field("error", row.error.clone()),
+                field("follow", format!("hopscope follow {}", row.trace)),
+            ]
+        }
+        Subject::Remark(text) => vec![Stripe::of(text, Role::Text)],
+        _ => Vec::new(),
+    }
+}
+
+fn lamp(now: &Now, at: usize) -> Vec<Stripe> {
+    let Some(lamp) = now.lamps.get(at) else { return Vec::new() };
+    let mut lines = vec![title(lamp.source.name()), field("state", light_word(lamp.light))];
+    if !lamp.address.is_empty() {
+        lines.push(field("address", lamp.address.clone()));
+    }
+    lines.push(field("is", lamp.detail.clone()));
+    if let Some(slowest) = lamp.slowest {
+        lines.push(field("slowest", slowest.human()));
+    }
+    lines.extend(lamp.faults.iter().flat_map(fault));
+    lines.extend(lamp.notes.iter().map(note));
+    lines
+}
+
+fn fault(fault: &Fault) -> [Stripe; 3] {
+    [
+        Stripe::default()
+            .cell(&"fault".into(), NAME + 1, Align::Left, Role::Dim)
+            .and(format!("{}: {}", fault.kind.word(), fault.came.as_str()), Role::Error),
+        field("asked", fault.asked.clone()),
+        field("check", fault.hint.clone()),
+    ]
+}
+
+fn note(note: &Note) -> Stripe {
+    Stripe::default().cell(&"note".into(), NAME + 1, Align::Left, Role::Dim).and(note.text.clone(), Role::Warn)
+}
+
+fn group(now: &Now, at: usize) -> Vec<Stripe> {
+    let Some(row) = now.groups.get(at) else { return Vec::new() };
+    let mut lines = vec![
+        title(row.group.clone()),
+        field("state", format!("{}, {} members", row.state.as_str(), row.members)),
+        field("lag", format!("{} records, {} partitions unknown", row.lag, row.unknown)),
+    ];
+    if row.lost > 0 {
+        lines.push(field("lost", format!("{} records deleted by retention before they were read", row.lost)));
+    }
+    if let Some(fault) = &row.fault {
+        lines.push(field("fault", fault.clone()));
+    }
+    if let Some(next) = &row.next {
+        lines.push(field("next record", format!("{} (f follows it)", next.as_str())));
+    }
+    let Some(queues) = &now.queues else { return lines };
+    let Some(group) = queues.groups.iter().find(|group| SafeText::new(&group.id) == row.group) else { return lines };
+    lines.push(Stripe::default());
+    lines.push(Stripe::of("    committed          end        lag  partition", Role::Dim));
+    let number = |value: Option<i64>| SafeText::new(&value.map_or_else(|| "?".to_owned(), |value| value.to_string()));
+    for commit in group.commits.iter().take(MOST) {
+        let end = queues.partition(&commit.topic, commit.partition).and_then(|partition| partition.end);
+        let lag = queues.lag(commit).map(|lag| lag.records);
+        let role = if lag.is_some_and(|lag| lag > 0) { Role::Warn } else { Role::Text };
+        lines.push(
+            Stripe::default()
+                .cell(&number(commit.committed), 13, Align::Right, Role::Text)
+                .cell(&number(end), 13, Align::Right, Role::Text)
+                .cell(&number(lag), 11, Align::Right, role)
+                .and(format!("  {}-{}", commit.topic, commit.partition), Role::Text),
+        );
+    }
+    if group.commits.len() > MOST {
+        lines.push(Stripe::of(
+            format!("and {} more; hopscope queue lag shows all", group.commits.len() - MOST),
+            Role::Dim,
+        ));
+    }
+    for member in group.members.iter().take(MOST) {
+        let parts = member.assigned.len();
+        lines.push(field("member", format!("{} at {}, {parts} partitions", member.client, member.host)));
+    }
+    lines
+}
+
+/// Describes something of the story.
+pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
+    let Some(case) = &facts.story else { return Vec::new() };
+    match subject {
+        Subject::Row(at) => case.journey.rows.get(at).map_or_else(Vec::new, |told| row(case, told, facts)),
+        Subject::Finding(verdict, at) => {
+            finding_of(case, verdict, at).map_or_else(Vec::new, |found| finding(case, found, facts))
+        }
+        Subject::Cannot(at) => match case.verdicts.get(at) {
+            Some((rule, Verdict::Unknown(why))) => {
+                vec![title(format!("{rule} cannot tell")), field("because", why.clone())]
+            }
+            Some(_) | None => Vec::new(),
+        },
+        Subject::Ledger(at) => case.ledger.get(at).map_or_else(Vec::new, |entry| {
+            vec![
+                title(entry.id.clone()),
+                field("not followed", not_followed(entry.reason)),
+                field("because", entry.detail.clone()),
+            ]
+        }),
+        Subject::Query(at) => case.queries.get(at).map_or_else(Vec::new, |query| {
+            let rows = query.rows.map_or_else(|| "no answer".to_owned(), |rows| format!("{rows} found"));
+            let mut lines = vec![
+                title(query.what.clone()),
+                field("source", query.source.name()),
+                field("why", query.why.clone()),
+                field("brought", rows),
+            ];
+            if let Some(coverage) = case.coverage_of(query.source) {
+                lines.extend(coverage.faults.iter().flat_map(fault));
+                lines.extend(coverage.notes.iter().map(note));
+            }
+            lines
+        }),
+        _ => Vec::new(),
+    }
+}
+
+fn finding(case: &Case, finding: &Finding, facts: &Facts) -> Vec<Stripe> {
+    let severity = match finding.severity {
+        Severity::Critical => "critical",
+        Severity::Warn => "warning",
+        Severity::Info => "worth knowing",
+    };
+    let mut lines = vec![
+        Stripe::of(format!("{} {}", finding.code, finding.name), severity_role(finding.severity)),
+        Stripe::of(finding.sentence.clone(), Role::Text),
+        field("severity", severity),
+        field("refuted by", finding.refuted_by.clone()),
+        field("look next", finding.next.clone()),
+    ];
+    if !finding.evidence.is_empty() {
+        lines.push(Stripe::default());
+        lines.push(title("evidence"));
+    }
+    for fact in finding.evidence.iter().take(MOST) {
+        let row = case.journey.rows.iter().find(|row| row.fact == Some(*fact));
+        lines.push(match row {
+            Some(row) => Stripe::of(row.at.clock(&facts.zone), Role::Dim)
+                .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
+                .and(format!("{} ", row.lane.as_str()), Role::Info)
+                .and(row.text.clone(), Role::Text),
+            None => Stripe::of(name_of(case, *fact), Role::Text),
+        });
+    }
+    lines
+}
+
+fn name_of(case: &Case, fact: Fact) -> SafeText {
+    match fact {
+        Fact::Span(row) => {
+            let span = case.spans.span(row);
+            SafeText::new(&format!("span {} {} {}", span.id(), span.service(), span.name()))
+        }
+        Fact::Line(row) => SafeText::new(case.lines.line(row).text()),
+        Fact::Record(at) => case
+            .records
+            .get(at as usize)
+            .map_or_else(SafeText::default, |record| SafeText::new(&format!("record {}", record.coordinate))),
+        Fact::Queue => SafeText::own("the state of the queues"),
+    }
+}
+
+fn row(case: &Case, row: &Row, facts: &Facts) -> Vec<Stripe> {
+    let mut lines = vec![
+        Stripe::of(row.text.clone(), role_of(row.mark)),
+        field("at", format!("{}  ({})", row.at.clock(&facts.zone), row.at.date_clock(&facts.zone))),
+    ];
+    if let Some(took) = row.duration.filter(|took| *took != Nanos(0)) {
+        lines.push(field("took", took.human()));
+    }
+    if !row.lane.is_empty() {
+        lines.push(field("where", row.lane.clone()));
+    }
+    lines.push(field("joined", format!("{} ({})", row.why.as_str(), row.tier.word())));
+    if let Some(follow) = &row.follow {
+        lines.push(field("follow", follow.clone()));
+    }
+    lines.push(Stripe::default());
+    match row.fact {
+        Some(Fact::Span(at)) => span(case, at, facts, &mut lines),
+        Some(Fact::Line(at)) => line(case, at, &mut lines),
+        Some(Fact::Record(at)) => {
+            if let Some(found) = case.records.get(at as usize) {
+                record(found, facts, &mut lines);
+            }
+        }
+        Some(Fact::Queue) | None => {}
+    }
+    lines
+}
+
+fn span(case: &Case, at: SpanRow, facts: &Facts, lines: &mut Vec<Stripe>) {
+    let span = case.spans.span(at);
+    lines.push(title("span"));
+    lines.push(field("service", span.service()));
+    lines.push(field("name", span.name()));
+    lines.push(field("kind", format!("{:?}, status {:?}", span.kind(), span.status())));
+    lines.push(field("trace", span.trace().to_string()));
+    let parent = span.parent().map_or_else(|| "none".to_owned(), |parent| parent.to_string());
+    lines.push(field("span", format!("{}, parent {parent}", span.id())));
+    for (trace, linked) in span.links().take(MOST) {
+        lines.push(field("link", format!("{trace} {linked}")));
+    }
+    for (name, value) in span.attributes().take(MOST) {
+        pair(name, &value.text(), lines);
+    }
+    for event in span.events().take(MOST) {
+        let after = event.at.since(span.start()).human();
+        lines.push(field("event", format!("{} after {after}", event.name)));
+        for (name, value) in event.attributes().take(MOST) {
+            pair(name, &value.text(), lines);
+        }
+    }
+    lines.push(title("resource"));
+    for (name, value) in span.resource().take(MOST) {
+        pair(name, &value.text(), lines);
+    }
+    lines.push(field("began", span.start().date_clock(&facts.zone)));
+}
+
+/// A name and a value that may hold several lines.
+fn pair(name: &str, value: &str, lines: &mut Vec<Stripe>) {
+    for (at, part) in text::lines(value).take(MOST).enumerate() {
+        let mut stripe = Stripe::of("  ", Role::Dim);
+        if at == 0 {
+            stripe.push(name, Role::Info);
+            stripe.push(" = ", Role::Dim);
+        } else {
+            stripe.push("    ", Role::Dim);
+        }
+        stripe.push(part, Role::Text);
+        lines.push(stripe);
+    }
+}
+
+fn line(case: &Case, at: LineRow, lines: &mut Vec<Stripe>) {
+    let line = case.lines.line(at);
+    lines.push(title("log line"));
+    lines.extend(text::lines(line.text()).take(MOST).map(|part| Stripe::of(part, Role::Text)));
+    for (heading, fields) in [("labels", line.labels().collect::<Vec<_>>()), ("metadata", line.metadata().collect())] {
+        if !fields.is_empty() {
+            lines.push(title(heading));
+        }
+        for (name, value) in fields {
+            pair(name, value, lines);
+        }
+    }
+}
+
+fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
+    let shown = |bytes: Option<&bytes::Bytes>| {
+        bytes.map_or_else(|| SafeText::own("(null)"), |bytes| SafeText::from_bytes(bytes))
+    };
+    lines.push(title(format!("record {}", record.coordinate)));
+    lines.push(field("written", format!("{} ({:?})", record.timestamp.date_clock(&facts.zone), record.clock)));
+    lines.push(field("key", shown(record.key.as_ref())));
+    for header in record.headers.iter().take(MOST) {
+        pair(SafeText::from_bytes(&header.key).as_str(), header.shown().as_str(), lines);
+    }
+    lines.push(title("value"));
+    match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
+        None => lines.push(Stripe::of("(null: a tombstone)", Role::Dim)),
+        Some((value, Err(_))) => {
+            lines.push(Stripe::of(format!("{} bytes, not UTF-8", value.len()), Role::Dim));
+            lines.push(Stripe::of(SafeText::from_bytes(&value[..value.len().min(4096)]), Role::Text));
+        }
+        Some((_, Ok(value))) => {
+            lines.extend(text::lines(value).take(MOST).map(|part| Stripe::of(part, Role::Text)));
+            let more = value.lines().count().saturating_sub(MOST);
+            if more > 0 {
+                lines.push(Stripe::of(format!("and {more} more lines; hopscope follow -o json shows all"), Role::Dim));
+            }
+        }
+    }
+}
+
+/// Describes a request.
+pub fn exchange(facts: &Facts, subject: Subject) -> Vec<Stripe> {
+    let found: Option<&Exchange> = match subject {
+        Subject::PresentExchange(at) => facts.now.as_ref().and_then(|now| now.exchanges.get(at)),
+        Subject::StoryExchange(at) => facts.story.as_ref().and_then(|story| story.exchanges.get(at)),
+        _ => None,
+    };
+    let Some(exchange) = found else { return Vec::new() };
+    vec![
+        title(format!("{} request", exchange.source.name())),
+        Stripe::of(exchange.request.clone(), Role::Text),
+        field("sent", exchange.at.date_clock(&facts.zone)),
+        field("took", exchange.took.human()),
+        field("answer", format!("{}, {} bytes, {} rows", exchange.status.as_str(), exchange.bytes, exchange.rows)),
+    ]
+}

@@ -1,0 +1,148 @@
+//! The screens, one file and one line each.
+//!
+//! A screen turns facts into a head of a few stripes and a list of items; it draws the items that are asked for, and
+//! describes one in full. It holds no state: cursor, filter and history are the app's. Nothing here waits or changes
+//! anything. Five states are told apart in every head: empty, waiting, partial, full, failed.
+//! Must not know: sources, keys beyond their help, the terminal. Copy `sources.rs` when adding a screen.
+
+pub mod describe;
+pub mod help;
+pub mod now;
+pub mod sources;
+pub mod story;
+
+use super::facts::Facts;
+use super::look::{Role, Stripe};
+use crate::model::SafeText;
+use crate::model::journey::Mark;
+use std::fmt;
+
+/// All screens, in the order of the bar.
+pub const SCREENS: &[&dyn Screen] = &[&now::Now, &story::Story, &sources::Sources, &help::Help];
+
+/// One screen.
+pub trait Screen: Sync {
+    /// Returns the digit that leads to it.
+    fn digit(&self) -> char;
+
+    /// Returns its name.
+    fn name(&self) -> &'static str;
+
+    /// Returns the lines above the list: what is shown, and in which of the five states it is.
+    fn head(&self, facts: &Facts) -> Vec<Stripe>;
+
+    /// Returns the rows of the list.
+    fn items(&self, facts: &Facts) -> Vec<Item>;
+
+    /// Returns the list's line of one item.
+    fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe;
+
+    /// Returns everything known about one item.
+    fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe>;
+
+    /// Returns the place in `shown` where the cursor stands until the person moves it.
+    fn first(&self, _items: &[Item], _shown: &[u32]) -> Option<usize> {
+        None
+    }
+
+    /// Returns what is said when there are no items.
+    fn blank(&self, facts: &Facts) -> &'static str;
+}
+
+impl fmt::Debug for dyn Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a row of a list is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A heading; the cursor passes over it.
+    Heading(&'static str),
+    /// A plain remark.
+    Remark(&'static str),
+    /// A lamp of the present.
+    Lamp(usize),
+    /// A consumer group of the present.
+    Group(usize),
+    /// A trace with errors of the present.
+    Trace(usize),
+    /// A finding: verdict and place in it.
+    Finding(usize, usize),
+    /// A verdict that cannot tell.
+    Cannot(usize),
+    /// A row of the story.
+    Row(usize),
+    /// A question that was asked for the story.
+    Query(usize),
+    /// Something seen and not followed.
+    Ledger(usize),
+    /// A request of the present.
+    PresentExchange(usize),
+    /// A request of the story.
+    StoryExchange(usize),
+    /// A command.
+    Key(usize),
+}
+
+/// One row of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is about.
+    pub subject: Subject,
+    /// How it is marked.
+    pub mark: Mark,
+    /// Whether it is an attempt or a delivery.
+    pub is_attempt: bool,
+    /// What `f` follows from here.
+    pub follow: Option<SafeText>,
+    /// Equal for the same thing in the next state of the facts, so that the cursor stays on it.
+    pub key: u64,
+}
+
+/// The room for one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Cells across.
+    pub width: usize,
+    /// Whether lanes are drawn.
+    pub lanes: bool,
+    /// Sign of a point on a lane, and of an empty lane.
+    pub signs: (&'static str, &'static str),
+}
+
+impl Item {
+    /// Returns a plain item.
+    pub fn of(subject: Subject, key: u64) -> Self {
+        Self { subject, mark: Mark::Plain, is_attempt: false, follow: None, key }
+    }
+
+    /// Returns a heading.
+    pub fn heading(text: &'static str) -> Self {
+        Self::of(Subject::Heading(text), hash(&text))
+    }
+
+    /// Says whether the cursor passes over it.
+    pub fn is_heading(&self) -> bool {
+        matches!(self.subject, Subject::Heading(_))
+    }
+}
+
+/// Returns the number of anything that can be hashed.
+pub fn hash(what: &impl std::hash::Hash) -> u64 {
+    use std::hash::BuildHasher;
+    foldhash::fast::FixedState::default().hash_one(what)
+}
+
+/// Returns the role of a mark.
+pub const fn role_of(mark: Mark) -> Role {
+    match mark {
+        Mark::Plain => Role::Text,
+        Mark::Ok => Role::Ok,
+        Mark::Wait => Role::Dim,
+        Mark::Warn => Role::Warn,
+        Mark::Error => Role::Error,
+        Mark::Unknown => Role::Unknown,
+    }
+}

@@ -1,0 +1,292 @@
+//! Story: one identity across every attempt and hop.
+
+use super::{Item, Room, Screen, Subject, describe, hash, role_of};
+use crate::model::case::Progress;
+use crate::model::coverage::{NotFollowed, Reach};
+use crate::model::journey::{Mark, Outcome, Row, RowKind};
+use crate::model::verdict::{Confidence, Finding, Severity};
+use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
+use crate::tui::facts::Facts;
+use crate::tui::look::{Align, Role, Stripe};
+
+/// Lanes that are drawn at most; what happens in others is told by name.
+const LANES: usize = 12;
+
+/// The screen.
+pub struct Story;
+
+impl Screen for Story {
+    fn digit(&self) -> char {
+        '2'
+    }
+
+    fn name(&self) -> &'static str {
+        "Story"
+    }
+
+    fn head(&self, facts: &Facts) -> Vec<Stripe> {
+        let Some(case) = &facts.story else { return vec![Stripe::of("no identity yet", Role::Dim)] };
+        let mut first = Stripe::of(case.anchor.identity.to_string(), Role::Title)
+            .and(format!("  {}", case.anchor.kind), Role::Dim)
+            .and("  ", Role::Dim);
+        if case.is_found() {
+            first.push(case.journey.outcome.words(), outcome_role(&case.journey.outcome));
+        }
+        if let Some(also) = case.anchor.also {
+            first.push(format!("  (might also be a {also})"), Role::Dim);
+        }
+        let mut head = vec![first];
+        if case.is_found() && !case.journey.summary.is_empty() {
+            head.push(Stripe::of(case.journey.summary.clone(), Role::Text));
+        }
+        head.push(state(case, facts));
+        head
+    }
+
+    fn items(&self, facts: &Facts) -> Vec<Item> {
+        let Some(case) = &facts.story else { return Vec::new() };
+        let mut items = Vec::with_capacity(case.journey.rows.len() + case.queries.len() + 16);
+        findings(case, &mut items);
+        if !case.journey.rows.is_empty() {
+            items.push(Item::heading("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)"));
+        }
+        for (at, row) in case.journey.rows.iter().enumerate() {
+            // What is missing can be told only when nobody is looking for it any more.
+            if row.kind == RowKind::Gap && facts.is_following {
+                continue;
+            }
+            items.push(Item {
+                mark: row.mark,
+                is_attempt: matches!(row.kind, RowKind::Attempt | RowKind::Delivery),
+                follow: row.follow.clone(),
+                ..Item::of(Subject::Row(at), hash(&(row.at, row.kind, row.text.as_str())))
+            });
+        }
+        if !case.ledger.is_empty() {
+            items.push(Item::heading("seen and not followed"));
+        }
+        for (at, entry) in case.ledger.iter().enumerate() {
+            let key = hash(&("ledger", entry.id.as_str()));
+            items.push(Item { follow: Some(entry.id.clone()), ..Item::of(Subject::Ledger(at), key) });
+        }
+        if !case.queries.is_empty() {
+            items.push(Item::heading("searched"));
+        }
+        for (at, query) in case.queries.iter().enumerate() {
+            let mark = if query.rows.is_some() || facts.is_following { Mark::Plain } else { Mark::Unknown };
+            items.push(Item { mark, ..Item::of(Subject::Query(at), hash(&("query", query.number))) });
+        }
+        items
+    }
+
+    fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
+        let Some(case) = &facts.story else { return Stripe::default() };
+        match item.subject {
+            Subject::Row(at) => case.journey.rows.get(at).map_or_else(Stripe::default, |told| row(told, facts, room)),
+            Subject::Finding(verdict, at) => finding_of(case, verdict, at).map_or_else(Stripe::default, finding),
+            Subject::Cannot(at) => match case.verdicts.get(at) {
+                Some((rule, Verdict::Unknown(why))) => Stripe::of(" ? ", Role::Unknown)
+                    .and(format!("{rule} cannot tell: "), Role::Dim)
+                    .and(why.clone(), Role::Dim),
+                Some(_) | None => Stripe::default(),
+            },
+            Subject::Ledger(at) => case.ledger.get(at).map_or_else(Stripe::default, |entry| {
+                Stripe::of("   ", Role::Dim)
+                    .and(entry.id.clone(), Role::Text)
+                    .and(format!(": {}; ", not_followed(entry.reason)), Role::Dim)
+                    .and(entry.detail.clone(), Role::Dim)
+            }),
+            Subject::Query(at) => case.queries.get(at).map_or_else(Stripe::default, |query| {
+                let (rows, role) = match query.rows {
+                    Some(rows) => (format!("{rows} found"), Role::Text),
+                    None if facts.is_following => ("asking".to_owned(), Role::Info),
+                    None => ("no answer".to_owned(), Role::Error),
+                };
+                Stripe::of("   ", Role::Dim)
+                    .cell(&SafeText::own(query.source.name()), 7, Align::Left, Role::Text)
+                    .and(query.what.clone(), Role::Text)
+                    .and(": ", Role::Dim)
+                    .and(rows, role)
+                    .and(format!(" ({})", query.why.as_str()), Role::Dim)
+            }),
+            Subject::Heading(text) => Stripe::of(text, Role::Title),
+            _ => Stripe::default(),
+        }
+    }
+
+    fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
+        describe::story(facts, item.subject)
+    }
+
+    fn blank(&self, facts: &Facts) -> &'static str {
+        match (&facts.story, facts.is_following) {
+            (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
+            (Some(_), true) => "waiting for the first answer",
+            (Some(_), false) => "nothing is known: no source is configured that could be asked",
+        }
+    }
+}
+
+/// Returns the words of a reason not to follow.
+pub(super) const fn not_followed(reason: NotFollowed) -> &'static str {
+    match reason {
+        NotFollowed::Hub => "too common",
+        NotFollowed::WiderScope => "wider than this question",
+        NotFollowed::Budget => "budget spent",
+        NotFollowed::SourceDown => "source down",
+        NotFollowed::NotConfigured => "source not configured",
+        NotFollowed::Depth => "too far away",
+    }
+}
+
+/// Returns a finding by its place.
+pub(super) fn finding_of(case: &Case, verdict: usize, at: usize) -> Option<&Finding> {
+    match case.verdicts.get(verdict) {
+        Some((_, Verdict::Findings(found))) => found.get(at),
+        Some(_) | None => None,
+    }
+}
+
+/// Returns the role of a severity.
+pub(super) const fn severity_role(severity: Severity) -> Role {
+    match severity {
+        Severity::Critical => Role::Critical,
+        Severity::Warn => Role::Warn,
+        Severity::Info => Role::Info,
+    }
+}
+
+fn outcome_role(outcome: &Outcome) -> Role {
+    match outcome {
+        Outcome::Succeeded => Role::Ok,
+        Outcome::SucceededAfterRetries | Outcome::Waiting { .. } => Role::Warn,
+        Outcome::Failed | Outcome::DeadLettered | Outcome::Blocked => Role::Error,
+        Outcome::InProgress => Role::Info,
+        Outcome::Unknown => Role::Unknown,
+    }
+}
+
+fn state(case: &Case, facts: &Facts) -> Stripe {
+    let (word, role) = match &case.progress {
+        _ if facts.is_following => match case.progress {
+            Progress::Running { open: 1.. } => (format!("waiting, {} found so far", found(case)), Role::Info),
+            Progress::Running { .. } | Progress::Complete | Progress::Stopped { .. } => {
+                ("waiting".to_owned(), Role::Info)
+            }
+        },
+        _ if case.is_unanswered() => ("no answer".to_owned(), Role::Error),
+        Progress::Stopped { reason } => (format!("stopped: {}", reason.as_str()), Role::Warn),
+        _ if !case.is_complete() => ("partial".to_owned(), Role::Warn),
+        _ if !case.is_found() => ("nothing found".to_owned(), Role::Warn),
+        Progress::Running { .. } | Progress::Complete => ("complete".to_owned(), Role::Ok),
+    };
+    let mut stripe = Stripe::of(word, role);
+    for coverage in &case.coverage {
+        let (sign, role) = match coverage.reach {
+            Reach::Full => ("+", Role::Ok),
+            Reach::Partial => ("W", Role::Warn),
+            Reach::None if facts.is_following => (".", Role::Info),
+            Reach::None => ("E", Role::Error),
+            Reach::NotAsked | Reach::NotConfigured => ("-", Role::Dim),
+        };
+        stripe.push(format!("  {} ", coverage.source.name()), Role::Dim);
+        stripe.push(sign, role);
+    }
+    // Days are told where the time of day alone would mislead.
+    let far = case.window.length() >= Nanos::from_secs(12 * 3_600);
+    let short = |at: Timestamp| {
+        let told = if far { at.date_clock(&facts.zone) } else { at.clock(&facts.zone) };
+        told.split_once(if far { " UTC" } else { "." }).map_or(told.clone(), |(head, _)| head.to_owned())
+    };
+    stripe.and(format!("  searched {} to {}", short(case.window.from), short(case.window.until)), Role::Dim)
+}
+
+fn found(case: &Case) -> String {
+    let (spans, lines, records) = (case.spans.len(), case.lines.len(), case.records.len());
+    format!("{spans} spans, {lines} lines, {records} records")
+}
+
+fn findings(case: &Case, items: &mut Vec<Item>) {
+    let mut found: Vec<(&Finding, usize, usize)> = Vec::new();
+    for (verdict, (_, says)) in case.verdicts.iter().enumerate() {
+        if let Verdict::Findings(of_rule) = says {
+            found.extend(of_rule.iter().enumerate().map(|(at, finding)| (finding, verdict, at)));
+        }
+    }
+    found.sort_by_key(|(finding, verdict, at)| (std::cmp::Reverse(finding.severity), *verdict, *at));
+    let unknown = case.verdicts.iter().enumerate().filter(|(_, (_, says))| matches!(says, Verdict::Unknown(_)));
+    let unknown: Vec<usize> = if case.is_found() { unknown.map(|(at, _)| at).collect() } else { Vec::new() };
+    if !found.is_empty() || !unknown.is_empty() {
+        items.push(Item::heading("findings"));
+    }
+    for (finding, verdict, at) in found {
+        let mark = match finding.severity {
+            Severity::Critical => Mark::Error,
+            Severity::Warn => Mark::Warn,
+            Severity::Info => Mark::Plain,
+        };
+        let key = hash(&(finding.code, finding.sentence.as_str()));
+        items.push(Item { mark, ..Item::of(Subject::Finding(verdict, at), key) });
+    }
+    for at in unknown {
+        let item = Item::of(Subject::Cannot(at), hash(&("cannot", case.verdicts[at].0.as_str())));
+        items.push(Item { mark: Mark::Unknown, ..item });
+    }
+}
+
+fn finding(finding: &Finding) -> Stripe {
+    let sure = match finding.confidence {
+        Confidence::Confirmed => "",
+        Confidence::Likely => " (likely)",
+        Confidence::Possible => " (possible)",
+    };
+    let role = severity_role(finding.severity);
+    Stripe::default()
+        .cell(&SafeText::own(finding.severity.mark()), 2, Align::Right, role)
+        .and(" ", Role::Dim)
+        .and(finding.name, role)
+        .and(format!("{sure}: "), Role::Dim)
+        .and(finding.sentence.clone(), Role::Text)
+}
+
+/// One row: time, tier and mark, lane, what happened, how long.
+fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
+    let role = role_of(told.mark);
+    let at = if told.at == Timestamp(0) { " ".repeat(12) } else { told.at.clock(&facts.zone) };
+    let mut stripe = Stripe::of(at, Role::Dim)
+        .and(format!(" {}", told.tier.mark()), Role::Dim)
+        .and(told.mark.sign(), role)
+        .and(" ", Role::Text);
+    if room.lanes {
+        stripe = lanes(stripe, told, facts, room);
+    }
+    let took = told.duration.filter(|took| *took != Nanos(0)).map_or_else(String::new, Nanos::human);
+    let widest = facts.lanes.iter().map(SafeText::width).max().unwrap_or(0);
+    let (lane, step) = if room.width >= 100 { (widest.clamp(4, 20), "  ") } else { (widest.clamp(4, 12), " ") };
+    stripe = stripe.cell(&told.lane, lane, Align::Left, Role::Text).and(" ", Role::Text);
+    let indent = step.repeat(usize::from(told.depth.min(8)));
+    let rest = room.width.saturating_sub(stripe.width() + 8);
+    let role = if told.kind == RowKind::Line && told.mark == Mark::Plain { Role::Dim } else { role };
+    let role = if told.mark == Mark::Ok { Role::Text } else { role };
+    // How a call ended stands at the end of its text, what a log line says at the beginning.
+    let room = rest.saturating_sub(indent.len());
+    let text = match told.kind {
+        RowKind::Line | RowKind::Gap => told.text.clone(),
+        _ => told.text.cut_middle(room),
+    };
+    stripe.and(indent, Role::Text).cell(&text, room, Align::Left, role).cell(&took.into(), 8, Align::Right, Role::Dim)
+}
+
+fn lanes(mut stripe: Stripe, told: &Row, facts: &Facts, room: Room) -> Stripe {
+    let (point, empty) = room.signs;
+    let own = facts.lanes.iter().take(LANES).position(|lane| *lane == told.lane);
+    for lane in 0..facts.lanes.len().min(LANES) {
+        if own == Some(lane) {
+            stripe.push(point, role_of(told.mark));
+        } else {
+            stripe.push(empty, Role::Border);
+        }
+        stripe.push(" ", Role::Border);
+    }
+    stripe
+}

@@ -1,0 +1,197 @@
+//! What keys do, as laws.
+
+use super::library::{Answers, Shelf, library};
+use super::{Look, app};
+use hopscope::model::SafeText;
+use hopscope::tui::app::App;
+use hopscope::tui::command::COMMANDS;
+use hopscope::tui::headless::{self, Form};
+use hopscope::tui::keys::{Press, script};
+use hopscope::tui::stage::{Input, Stage, Wish};
+use proptest::prelude::*;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use std::cell::Cell;
+use std::io::Write;
+use std::rc::Rc;
+
+fn press(app: &mut App<Shelf>, keys: &str) -> String {
+    for press in script(keys).expect("a script") {
+        app.take(Input::Key(press.event()));
+    }
+    headless::write(&headless::shown(app, 80, 24), Form::Text)
+}
+
+fn opened(label: &str) -> App<Shelf> {
+    app(Answers::All, Some(&library().example(label)), Look::Dark)
+}
+
+#[test]
+fn a_step_back_never_loses_what_was_typed() {
+    let mut app = opened("charged twice");
+    assert!(press(&mut app, "/bank").contains("/bank"));
+    press(&mut app, "<Esc>");
+    assert!(press(&mut app, "/").contains("/bank"), "the filter's text is back");
+    press(&mut app, "<Esc>:ord-");
+    press(&mut app, "<Esc>");
+    assert!(press(&mut app, ":").contains(":ord-"), "the prompt's text is back");
+}
+
+#[test]
+fn q_goes_back_and_quits_from_the_first_screen() {
+    let mut app = opened("charged twice");
+    press(&mut app, "d");
+    for (screen, step) in [("[2 Story]", "the detail is left"), ("[1 Now]", "the story is left")] {
+        assert!(press(&mut app, "q").contains(screen), "{step}");
+        assert_eq!(app.wish(), None);
+    }
+    press(&mut app, "q");
+    assert_eq!(app.wish(), Some(Wish::End(Vec::new())));
+}
+
+#[test]
+fn ctrl_c_cancels_first_and_quits_the_second_time() {
+    let mut waiting = app(Answers::NotYet, None, Look::Dark);
+    assert!(press(&mut waiting, "<Ctrl-c>").contains("cancelled"));
+    assert_eq!(waiting.wish(), None);
+    press(&mut waiting, "<Ctrl-c>");
+    assert_eq!(waiting.wish(), Some(Wish::End(Vec::new())));
+    let mut idle = app(Answers::All, None, Look::Dark);
+    press(&mut idle, "<Ctrl-c>j<Ctrl-c>");
+    assert_eq!(idle.wish(), None, "another key in between calls it off");
+}
+
+#[test]
+fn the_screen_can_be_left_behind_as_text() {
+    let mut app = app(Answers::All, None, Look::Dark);
+    press(&mut app, "Q");
+    let Some(Wish::End(lines)) = app.wish() else { panic!("Q ends") };
+    assert!(lines.iter().any(|line| line.as_str().contains("consumer groups")), "{lines:?}");
+}
+
+#[test]
+fn history_goes_back_to_the_story_before() {
+    let (first, second) = (library().example("charged twice"), library().example("dead-lettered"));
+    let mut app = opened("charged twice");
+    assert!(press(&mut app, &format!(":{second}<Enter>")).contains(&second));
+    let back = press(&mut app, "[");
+    assert!(back.contains(&first) && !back.contains(&second), "{back}");
+    assert!(press(&mut app, "]").contains(&second));
+    assert!(press(&mut app, "[[").contains("[1 Now]"));
+    assert!(press(&mut app, "-").contains("[2 Story]"), "the screen before");
+}
+
+#[test]
+fn the_cursor_follows_what_is_under_it() {
+    let mut app = opened("poison record");
+    let row = press(&mut app, "a");
+    assert!(row.contains("[2 Story]"));
+    let after = press(&mut app, "f");
+    assert!(after.contains("[2 Story]"), "{after}");
+    let mut app = super::app(Answers::All, None, Look::Dark);
+    assert!(press(&mut app, "gf").contains("no identity under the cursor"), "a lamp cannot be followed");
+}
+
+#[test]
+fn a_paste_is_text_and_never_keys() {
+    let mut app = app(Answers::All, None, Look::Dark);
+    app.take(Input::Paste("q\nq\x1b:quit\n".into()));
+    let shown = headless::write(&headless::shown(&mut app, 80, 24), Form::Text);
+    assert!(shown.contains(":qq:quit"), "{shown}");
+    assert_eq!(app.wish(), None);
+}
+
+#[test]
+fn jumps_land_on_what_they_name() {
+    for (keys, label, said) in
+        [("e", "dead-lettered", "failed"), ("w", "charged twice", "Timeout"), ("a", "poison record", "POST orders")]
+    {
+        let mut app = opened(label);
+        assert!(press(&mut app, &format!("g{keys}d")).contains(said), "{keys} of {label}");
+    }
+    let mut calm = opened("healthy");
+    assert!(press(&mut calm, "ge").contains("no error below"));
+}
+
+#[test]
+fn every_command_has_a_key_that_reaches_it_and_a_line_of_help() {
+    let mut app = app(Answers::All, None, Look::Dark);
+    press(&mut app, "?");
+    let help = headless::write(&headless::shown(&mut app, 100, 60), Form::Text);
+    for entry in COMMANDS {
+        assert!(help.contains(entry.name), "{} is not in the help", entry.name);
+    }
+}
+
+/// Counts what is sent.
+#[derive(Clone, Default)]
+struct Wire(Rc<Cell<usize>>);
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes that reach the terminal for each key, at the sizes that are used over slow links.
+#[test]
+fn bytes_over_a_slow_link_are_bounded() {
+    let id = library().example("poison record");
+    let mut app = app(Answers::All, Some(&id), Look::Palette);
+    let area = Rect::new(0, 0, 80, 24);
+    let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+    let wire = Wire::default();
+    let mut terminal = Terminal::with_options(CrosstermBackend::new(wire.clone()), options).unwrap();
+    let mut sent = |app: &mut App<Shelf>, keys: &str| {
+        for press in script(keys).unwrap() {
+            app.take(Input::Key(press.event()));
+        }
+        terminal.draw(|frame| app.draw(frame)).unwrap();
+        wire.0.replace(0)
+    };
+    let first = sent(&mut app, "");
+    assert!(first <= 6_000, "the first frame takes {first} bytes");
+    assert!(!app.needs_drawing(), "nothing changed, so nothing is drawn");
+    for (keys, budget) in [("j", 400), ("k", 400), ("<PgDn>", 2_800), ("d", 2_800), ("<Esc>", 2_800), ("9", 2_800)] {
+        let bytes = sent(&mut app, keys);
+        assert!(bytes <= budget, "{keys} takes {bytes} bytes of {budget}");
+    }
+}
+
+fn any_press() -> impl Strategy<Value = Press> {
+    let keys: Vec<Press> = COMMANDS
+        .iter()
+        .flat_map(|entry| entry.keys)
+        .map(|key| Press::parse(key).expect("the table names keys"))
+        .chain(script("x!~<Tab><Backspace><Left>").expect("a script"))
+        .collect();
+    proptest::sample::select(keys)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_keys_at_any_size_keep_the_console_alive(
+        presses in proptest::collection::vec(any_press(), 0..40),
+        sizes in proptest::collection::vec((1u16..180, 1u16..60), 1..4),
+        label in proptest::sample::select(vec!["poison record", "hostile bytes", "dead-lettered"]),
+    ) {
+        let mut app = opened(label);
+        for (at, press) in presses.iter().enumerate() {
+            let (columns, rows) = sizes[at % sizes.len()];
+            app.take(Input::Resized { columns, rows });
+            app.take(Input::Key(press.event()));
+            let screen = headless::shown(&mut app, columns, rows);
+            for cell in &screen.content {
+                let safe = SafeText::new(cell.symbol());
+                prop_assert_eq!(safe.as_str(), cell.symbol(), "a cell holds what a terminal would obey");
+            }
+        }
+    }
+}

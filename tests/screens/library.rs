@@ -1,0 +1,186 @@
+//! Cases and readings of the embedded world at a standing clock, told by the real engine over real sockets, and
+//! the engine that hands them to the console without any waiting.
+
+use hopscope::cli::demo::profile;
+use hopscope::demo::{self, Clock, Options, Running};
+use hopscope::investigate::follow::{Asked, blank, follow};
+use hopscope::investigate::{SourceSet, read_now};
+use hopscope::model::id::Recognised;
+use hopscope::model::{Case, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
+use hopscope::tui::engine::Engine;
+use hopscope::world::Scenario;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+const NOW_NS: i64 = 1_767_258_000_000_000_000 + 2_400_000_000_000;
+
+/// Which sources answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answers {
+    /// All three.
+    All,
+    /// Loki refuses connections.
+    NoLoki,
+    /// Everything refuses connections.
+    None,
+    /// Nothing has answered yet.
+    NotYet,
+}
+
+pub struct Library {
+    runtime: Runtime,
+    running: Running,
+    told: Mutex<BTreeMap<(Answers, String), Arc<Case>>>,
+    read: Mutex<BTreeMap<Answers, Arc<Now>>>,
+}
+
+/// The one library of this process.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let options = Options { clock: Clock::stopped_at(NOW_NS as u64), ..Options::default() };
+        let running = runtime.block_on(demo::start(Scenario::checkout(), options)).unwrap();
+        Library { runtime, running, told: Mutex::default(), read: Mutex::default() }
+    })
+}
+
+impl Library {
+    /// The id of the example with this label.
+    pub fn example(&self, label: &str) -> String {
+        self.running.examples.iter().find(|example| example.label == label).unwrap().id.to_string()
+    }
+
+    fn sources(&self, answers: Answers) -> SourceSet {
+        let mut profile = profile(&self.running);
+        // Port 1 of loopback: nobody listens, so connections are refused at once.
+        let nobody = "http://127.0.0.1:1".parse::<url::Url>().unwrap();
+        if answers != Answers::All {
+            profile.loki.as_mut().unwrap().url = nobody.clone();
+        }
+        if matches!(answers, Answers::None | Answers::NotYet) {
+            profile.jaeger.as_mut().unwrap().url = nobody;
+            profile.kafka.as_mut().unwrap().bootstrap = vec![("127.0.0.1".into(), 1)];
+        }
+        let _inside = self.runtime.enter();
+        SourceSet::open(&profile)
+    }
+
+    pub fn case(&self, answers: Answers, anchor: &Recognised) -> Arc<Case> {
+        let key = (answers, anchor.identity.to_string());
+        let mut told = self.told.lock().unwrap();
+        let tell = || {
+            let (sources, cancel) = (self.sources(answers), CancellationToken::new());
+            let first = Arc::new(blank(&sources, anchor.clone(), asked()));
+            if answers == Answers::NotYet {
+                return first;
+            }
+            let (publish, _) = watch::channel(first);
+            let mut case = self.runtime.block_on(follow(&sources, anchor.clone(), asked(), &publish, &cancel));
+            case.exchanges = still(&case.exchanges);
+            Arc::new(case)
+        };
+        Arc::clone(told.entry(key).or_insert_with(tell))
+    }
+
+    pub fn now(&self, answers: Answers) -> Arc<Now> {
+        let mut read = self.read.lock().unwrap();
+        let tell = || {
+            let (sources, cancel) = (self.sources(answers), CancellationToken::new());
+            let window = Window { from: asked().at.plus(Nanos::from_secs(-1800)), until: asked().at };
+            let mut first = None;
+            let mut now = self.runtime.block_on(read_now(&sources, asked().at, window, &cancel, |now| {
+                first.get_or_insert_with(|| now.clone());
+            }));
+            if answers == Answers::NotYet {
+                now = first.unwrap();
+            }
+            now.exchanges = still(&now.exchanges);
+            for lamp in &mut now.lamps {
+                lamp.slowest = lamp.slowest.map(|_| Nanos::from_millis(3));
+                lamp.address = portless(&lamp.address);
+                lamp.detail = portless(&lamp.detail);
+                for fault in &mut lamp.faults {
+                    (fault.asked, fault.came) = (portless(&fault.asked), portless(&fault.came));
+                }
+            }
+            Arc::new(now)
+        };
+        Arc::clone(read.entry(answers).or_insert_with(tell))
+    }
+}
+
+fn asked() -> Asked {
+    Asked { at: Timestamp(NOW_NS), window: None, since: Nanos::from_secs(3_600) }
+}
+
+fn portless(text: &SafeText) -> SafeText {
+    let port = regex_lite::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    SafeText::new(&port.replace_all(text.as_str(), "127.0.0.1:PORT"))
+}
+
+/// Requests without what differs from run to run: times, ports, and the order of those under way together.
+fn still(exchanges: &[Exchange]) -> Vec<Exchange> {
+    let mut still: Vec<Exchange> = exchanges
+        .iter()
+        .map(|exchange| Exchange {
+            at: asked().at,
+            took: Nanos::from_millis(3),
+            request: portless(&exchange.request),
+            status: portless(&exchange.status),
+            ..exchange.clone()
+        })
+        .collect();
+    let place = |source| SourceKind::ALL.iter().position(|known| *known == source);
+    still.sort_by(|a, b| (place(a.source), &a.request, a.bytes).cmp(&(place(b.source), &b.request, b.bytes)));
+    still
+}
+
+/// Answers at once with what the library holds.
+pub struct Shelf {
+    pub answers: Answers,
+    pub story: Option<Arc<Case>>,
+    pub present: Option<Arc<Now>>,
+    pub followed: Vec<String>,
+}
+
+impl Shelf {
+    pub fn of(answers: Answers) -> Self {
+        Self { answers, story: None, present: None, followed: Vec::new() }
+    }
+}
+
+impl Engine for Shelf {
+    fn follow(&mut self, anchor: Recognised) {
+        self.followed.push(anchor.identity.to_string());
+        self.story = Some(library().case(self.answers, &anchor));
+    }
+
+    fn read_now(&mut self) {
+        self.present = Some(library().now(self.answers));
+    }
+
+    fn cancel(&mut self) {
+        self.answers = Answers::None;
+    }
+
+    fn story(&self) -> Option<Arc<Case>> {
+        self.story.clone()
+    }
+
+    fn present(&self) -> Option<Arc<Now>> {
+        self.present.clone()
+    }
+
+    fn is_following(&self) -> bool {
+        self.answers == Answers::NotYet && self.story.is_some()
+    }
+
+    fn is_reading(&self) -> bool {
+        self.answers == Answers::NotYet
+    }
+}
