@@ -4,12 +4,16 @@
 
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "terminal/stage.rs"]
+mod stage;
 
-use hopscope::tui::stage::{Bell, Input, Stage, Wish};
 use hopscope::tui::terminal::{Settings, play};
 use pty::Pty;
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
 use rustix::process::Signal;
+use stage::{Trial, pattern};
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
 
@@ -49,18 +53,8 @@ fn the_screen_left_behind_is_text() {
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
-    let pty = console();
-    pty.stop_reading();
-    // More than the line takes: every key is another screen.
-    pty.send(&"9120".repeat(400));
-    pty.signal(Signal::TERM);
-    assert_eq!(pty.end().code, 143);
-}
-
-#[test]
 fn a_closed_terminal_ends_the_console() {
-    console().close_and_wait();
+    assert_eq!(console().hang_up("j"), 129);
 }
 
 #[test]
@@ -127,52 +121,134 @@ fn where_there_is_no_terminal_the_answer_is_text() {
     assert!(ended.screen.contains("TERM is `dumb`"), "{}", ended.screen);
 }
 
-/// A stage that panics when it is told to.
-struct Fragile;
-
-impl Stage for Fragile {
-    fn take(&mut self, input: Input) {
-        match input {
-            Input::Key(key) if key.code == crossterm::event::KeyCode::Char('m') => panic!("broken on the main thread"),
-            Input::Key(key) if key.code == crossterm::event::KeyCode::Char('t') => {
-                std::thread::spawn(|| panic!("broken on another thread"));
-            }
-            Input::Key(_) | Input::Paste(_) | Input::Resized { .. } | Input::Rang => {}
-        }
-    }
-
-    fn needs_drawing(&self) -> bool {
-        false
-    }
-
-    fn draw(&mut self, frame: &mut Frame<'_>) {
-        frame.render_widget("the stage stands", frame.area());
-    }
-
-    fn wish(&mut self) -> Option<Wish> {
-        None
+/// Not a test by itself: this binary starts itself in a pseudo terminal with the variable set.
+#[test]
+fn stage_under_test() {
+    if std::env::var_os("HOPSCOPE_TEST_STAGE").is_some() {
+        let ended = play(&Settings::from_environment(), Trial::new).unwrap();
+        std::process::exit(ended.signal.map_or(0, |signal| 128 + signal));
     }
 }
 
-/// Not a test by itself: this binary starts itself in a pseudo terminal with the variable set.
-#[test]
-fn fragile_stage() {
-    if std::env::var_os("HOPSCOPE_TEST_STAGE").is_some() {
-        play(&Settings::from_environment(), |_: Bell| Fragile).unwrap();
-    }
+const STAGE: [&str; 3] = ["stage_under_test", "--exact", "--nocapture"];
+
+fn own() -> String {
+    std::env::current_exe().unwrap().to_str().unwrap().to_owned()
+}
+
+fn stage() -> Pty {
+    let pty = Pty::spawn(&own(), &STAGE, &[("HOPSCOPE_TEST_STAGE", "1")]);
+    pty.wait_for("the stage", |screen| screen.contains("the stage: 0 keys"));
+    pty
+}
+
+fn check_stage(name: &str, code: u32, end: impl FnOnce(&Pty)) -> String {
+    let pty = stage();
+    end(&pty);
+    let ended = pty.end();
+    assert_eq!((ended.code, ended.is_taken), (code, false), "{name}: {}", ended.screen);
+    assert_eq!(ended.modes, ended.modes_before, "{name}");
+    ended.screen
 }
 
 #[test]
 fn a_panic_anywhere_restores_the_terminal_and_is_readable() {
-    let own = std::env::current_exe().unwrap();
     for (key, said) in [("m", "broken on the main thread"), ("t", "broken on another thread")] {
-        let arguments = ["fragile_stage", "--exact", "--nocapture"];
-        let pty = Pty::spawn(own.to_str().unwrap(), &arguments, &[("HOPSCOPE_TEST_STAGE", "1")]);
-        pty.wait_for("the stage", |screen| screen.contains("the stage stands"));
-        pty.send(key);
-        let ended = pty.end();
-        assert_eq!((ended.code, ended.is_taken), (101, false), "{said}");
-        assert_eq!(ended.modes, ended.modes_before, "{said}");
-        assert!(ended.screen.contains(said), "{}", ended.screen);
+        let screen = check_stage(said, 101, |pty| pty.send(key));
+        assert!(screen.contains(said), "{screen}");
     }
+}
+
+#[test]
+fn a_line_that_takes_nothing_does_not_hold_up_the_end() {
+    check_stage("stalled", 143, |pty| {
+        pty.resize(400, 150);
+        pty.stop_reading();
+        // The stage asks for its own end once the frame of a megabyte is under way.
+        pty.send("n");
+    });
+}
+
+#[test]
+fn a_loop_that_is_stuck_is_ended_by_force() {
+    check_stage("stuck", 143, |pty| {
+        pty.send("h");
+        pty.wait_for("the last words", |screen| screen.contains("last words"));
+        pty.signal(Signal::TERM);
+    });
+}
+
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_the_stage() {
+    // Only the session's leader gets SIGHUP, and this one keeps it for itself.
+    let own = own();
+    let script = ["-c", "trap '' HUP; \"$@\"; exit $?", "sh", &own].into_iter().chain(STAGE).collect::<Vec<_>>();
+    let pty = Pty::spawn("/bin/sh", &script, &[("HOPSCOPE_TEST_STAGE", "1")]);
+    pty.wait_for("the stage", |screen| screen.contains("the stage: 0 keys"));
+    assert_eq!(pty.hang_up("x"), 129);
+}
+
+#[test]
+fn without_a_shell_above_nothing_is_suspended() {
+    check_stage("Ctrl-z", 0, |pty| {
+        pty.send("z");
+        pty.signal(Signal::TSTP);
+        pty.send("x");
+        pty.wait_for("the answer", |screen| screen.contains("the stage: 2 keys"));
+        pty.send("q");
+    });
+}
+
+#[test]
+fn thousands_of_waiting_keys_are_all_taken_in_few_frames() {
+    check_stage("burst", 0, |pty| {
+        pty.send(&"x".repeat(3000));
+        pty.wait_for("every key", |screen| screen.contains("the stage: 3000 keys"));
+        let screen = pty.screen();
+        let frames = screen.split_once("keys, ").and_then(|(_, rest)| rest.split(' ').next());
+        let frames: usize = frames.unwrap().parse().unwrap();
+        assert!(frames <= 100, "{frames} frames");
+        pty.send("q");
+    });
+}
+
+#[test]
+fn the_screen_shows_what_was_drawn() {
+    check_stage("pattern", 0, |pty| {
+        let mut drawn = Buffer::empty(Rect::new(0, 0, 80, 24));
+        pattern(drawn.area, &mut drawn);
+        let corner = drawn[(78, 23)].symbol().to_owned();
+        pty.send("p");
+        pty.wait_for_cells("the pattern", |screen| screen.cell(23, 78).is_some_and(|cell| cell.contents() == corner));
+        pty.look(|screen| assert_eq!(differences(&drawn, screen), [""; 0]));
+        pty.send("q");
+    });
+}
+
+fn differences(drawn: &Buffer, screen: &vt100::Screen) -> Vec<String> {
+    let colour = |colour: Color| match colour {
+        Color::Indexed(index) => vt100::Color::Idx(index),
+        Color::Rgb(red, green, blue) => vt100::Color::Rgb(red, green, blue),
+        _ => vt100::Color::Default,
+    };
+    let mut found = Vec::new();
+    for position in drawn.area.positions() {
+        let expected = &drawn[position];
+        let cell = screen.cell(position.y, position.x).unwrap();
+        if cell.is_wide_continuation() {
+            continue;
+        }
+        let text = if cell.has_contents() { cell.contents() } else { " " };
+        let has = |modifier| expected.modifier.contains(modifier);
+        let attributes =
+            (has(Modifier::BOLD), has(Modifier::REVERSED), has(Modifier::ITALIC), has(Modifier::UNDERLINED));
+        if text != expected.symbol()
+            || cell.fgcolor() != colour(expected.fg)
+            || cell.bgcolor() != colour(expected.bg)
+            || (cell.bold(), cell.inverse(), cell.italic(), cell.underline()) != attributes
+        {
+            found.push(format!("{position}: {expected:?} became {cell:?}"));
+        }
+    }
+    found
 }

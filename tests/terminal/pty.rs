@@ -77,9 +77,9 @@ impl Pty {
                 let mut seen = lock.lock().unwrap();
                 seen.screen.process(&piece[..count]);
                 seen.bytes += count;
-                seen.is_closed = count == 0;
+                seen.is_closed |= count == 0;
                 told.notify_all();
-                if count == 0 {
+                if seen.is_closed {
                     return;
                 }
             }
@@ -129,13 +129,29 @@ impl Pty {
         self.seen.0.lock().unwrap().is_reading = false;
     }
 
-    /// Closes the terminal, as a lost connection does, and waits for the program to end.
-    pub fn close_and_wait(self) {
+    /// Closes the terminal, as a lost connection does, and waits for the program to end. The key must be answered: the
+    /// thread that reads has to wake up to let its descriptor go.
+    pub fn hang_up(self, key: &str) -> u32 {
+        self.seen.0.lock().unwrap().is_closed = true;
+        self.send(key);
         self.writer.borrow_mut().take();
         self.master.borrow_mut().take();
-        // The reader's descriptor holds the terminal open as well; with a signal as a terminal sends it, it ends.
-        self.signal(Signal::HUP);
-        self.wait();
+        self.wait()
+    }
+
+    /// Waits until the cells are as wanted.
+    pub fn wait_for_cells(&self, what: &str, is_there: impl Fn(&vt100::Screen) -> bool) {
+        let (lock, told) = &*self.seen;
+        let waiting = told.wait_timeout_while(lock.lock().unwrap(), PATIENCE, |seen| !is_there(seen.screen.screen()));
+        assert!(!waiting.unwrap().1.timed_out(), "{what} never came");
+    }
+
+    pub fn look(&self, see: impl FnOnce(&vt100::Screen)) {
+        see(self.seen.0.lock().unwrap().screen.screen());
+    }
+
+    pub fn screen(&self) -> String {
+        self.seen.0.lock().unwrap().screen.screen().contents()
     }
 
     fn wait(&self) -> u32 {

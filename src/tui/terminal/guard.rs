@@ -47,6 +47,8 @@ pub(super) struct Guard {
 /// Whether the terminal is ours now, and how often it was.
 struct Held {
     ours: bool,
+    /// Something was written in this turn: until then the screen is still the shell's, and must not be cleared.
+    touched: bool,
     turn: u64,
 }
 
@@ -62,7 +64,7 @@ impl Guard {
         for name in names {
             match rustix::fs::open(name, flags, Mode::empty()) {
                 Ok(tty) => {
-                    let held = Mutex::new(Held { ours: false, turn: 0 });
+                    let held = Mutex::new(Held { ours: false, touched: false, turn: 0 });
                     return Ok(Arc::new(Self { tty, held, playing: AtomicBool::new(false) }));
                 }
                 Err(error) => refused = error,
@@ -88,6 +90,7 @@ impl Guard {
         disable_raw_mode()?;
         enable_raw_mode()?;
         held.ours = true;
+        held.touched = false;
         held.turn += 1;
         self.playing.store(true, Ordering::SeqCst);
         Ok(held.turn)
@@ -100,6 +103,13 @@ impl Guard {
         if !std::mem::replace(&mut held.ours, false) {
             return;
         }
+        if held.touched {
+            self.restore();
+        }
+        let _gone = disable_raw_mode();
+    }
+
+    fn restore(&self) {
         for _ in 0..TRIES {
             match rustix::io::write(&self.tty, RESTORE) {
                 Ok(count) if count == RESTORE.len() => break,
@@ -112,7 +122,6 @@ impl Guard {
                 Err(_) => break,
             }
         }
-        let _gone = disable_raw_mode();
     }
 
     /// Says that nothing is played any more: a panic is the caller's matter again.
@@ -129,12 +138,15 @@ impl Guard {
 
     /// Writes as much as the line takes, if the frame is of this turn. An error means that the terminal is gone.
     pub(super) fn write(&self, turn: u64, bytes: &[u8]) -> Result<Piece, Errno> {
-        let held = self.lock();
+        let mut held = self.lock();
         if !held.ours || held.turn != turn {
             return Ok(Piece::Stale);
         }
         match rustix::io::write(&self.tty, bytes) {
-            Ok(count) => Ok(Piece::Written(count)),
+            Ok(count) => {
+                held.touched = true;
+                Ok(Piece::Written(count))
+            }
             Err(Errno::AGAIN) => Ok(Piece::Full),
             Err(Errno::INTR) => Ok(Piece::Written(0)),
             Err(error) => Err(error),
