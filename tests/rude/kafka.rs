@@ -92,6 +92,13 @@ const CASES: &[Case] = &[
         5,
     ),
     (
+        // Throttle time, then 2^32 - 2 brokers in no bytes: whoever took memory for them first would end the process.
+        "counts brokers without end",
+        |request| after_versions(request, vec![frame(request, &[0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f])]),
+        FaultKind::Damaged,
+        5,
+    ),
+    (
         "answers noise for metadata",
         |request| after_versions(request, vec![frame(request, &[1; 40])]),
         FaultKind::Damaged,

@@ -8,6 +8,7 @@
 
 mod client;
 mod queues;
+mod shape;
 mod wire;
 
 pub use client::Kafka;

@@ -1,5 +1,6 @@
 //! One connection to one broker, and the only requests that can be sent over it.
 
+use super::shape::{self, Impossible};
 use crate::model::FaultKind;
 use crate::sources::lease::Lease;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -165,6 +166,9 @@ impl Line {
         let (mut body, size) = self.ask(request, version, limit).await?;
         let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
         ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
+        shape::check(R::KEY, version, body.clone()).map_err(|Impossible { count, left }| {
+            codec(&format_args!("an array of {count} elements in {left} bytes"))
+        })?;
         let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
         // Zeros and small numbers decode to an empty answer of nearly any kind; what is left over tells.
         if body.has_remaining() {
@@ -254,7 +258,7 @@ impl Offer {
 }
 
 /// Reads an unsigned varint of at most five bytes.
-fn varint(from: &mut Bytes) -> Option<u32> {
+pub(super) fn varint(from: &mut Bytes) -> Option<u32> {
     let mut value = 0u32;
     for shift in (0..35).step_by(7) {
         let byte = from.try_get_u8().ok()?;

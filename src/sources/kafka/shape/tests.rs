@@ -1,0 +1,131 @@
+use super::*;
+use bytes::BytesMut;
+use kafka_protocol::messages::consumer_group_describe_response::{
+    Assignment, DescribedGroup as NewGroup, Member, TopicPartitions,
+};
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    BrokerId, ConsumerGroupDescribeResponse, DescribeGroupsResponse, FetchResponse, GroupId, ListGroupsResponse,
+    ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, TopicName,
+};
+use kafka_protocol::protocol::{Encodable, StrBytes};
+use proptest::prelude::*;
+
+fn text(text: &'static str) -> StrBytes {
+    StrBytes::from_static_str(text)
+}
+
+fn topic() -> TopicName {
+    TopicName(text("orders"))
+}
+
+/// Encodes an answer in every version that the codec writes, and looks through it.
+fn walks(key: i16, versions: std::ops::RangeInclusive<i16>, build: impl Fn(i16) -> Box<dyn Fn(&mut BytesMut)>) {
+    for version in versions {
+        let mut bytes = BytesMut::new();
+        build(version)(&mut bytes);
+        let shape = SHAPES.iter().find(|shape| shape.key == key).expect("it is described");
+        let mut walk = Walk { body: bytes.freeze(), version, flexible: version >= shape.flexible };
+        assert!(walk.fields(shape.fields).is_ok(), "answer {key} version {version} is refused or cut");
+        assert_eq!(walk.body.len(), 0, "answer {key} version {version} leaves bytes behind");
+    }
+}
+
+fn encode<M: Encodable + 'static>(message: M, version: i16) -> Box<dyn Fn(&mut BytesMut)> {
+    Box::new(move |out| message.encode(out, version).expect("the sample fits the version"))
+}
+
+#[test]
+fn every_version_of_every_answer_is_walked_to_its_end() {
+    walks(3, 0..=13, |version| {
+        let broker = MetadataResponseBroker::default().with_node_id(BrokerId(1)).with_host(text("kafka")).with_port(9);
+        let partition = MetadataResponsePartition::default()
+            .with_replica_nodes(vec![BrokerId(1), BrokerId(2)])
+            .with_isr_nodes(vec![BrokerId(1)]);
+        let found = MetadataResponseTopic::default().with_name(Some(topic())).with_partitions(vec![partition; 3]);
+        encode(MetadataResponse::default().with_brokers(vec![broker; 2]).with_topics(vec![found; 2]), version)
+    });
+    walks(2, 1..=10, |version| {
+        let partition = ListOffsetsPartitionResponse::default().with_offset(7).with_timestamp(8);
+        let found = ListOffsetsTopicResponse::default().with_name(topic()).with_partitions(vec![partition; 2]);
+        encode(ListOffsetsResponse::default().with_topics(vec![found; 2]), version)
+    });
+    walks(16, 0..=5, |version| {
+        let mut group = ListedGroup::default().with_group_id(GroupId(text("g"))).with_protocol_type(text("consumer"));
+        if version >= 4 {
+            group = group.with_group_state(text("Stable"));
+        }
+        if version >= 5 {
+            group = group.with_group_type(text("classic"));
+        }
+        encode(ListGroupsResponse::default().with_groups(vec![group; 3]), version)
+    });
+    walks(15, 0..=6, |version| {
+        let mut member = DescribedGroupMember::default().with_member_id(text("m")).with_client_host(text("/h"));
+        member.member_assignment = Bytes::from_static(b"\0\x01\0\0\0\x02");
+        let group = DescribedGroup::default().with_group_id(GroupId(text("g"))).with_members(vec![member; 2]);
+        encode(DescribeGroupsResponse::default().with_groups(vec![group; 2]), version)
+    });
+    walks(69, 0..=1, |version| {
+        let parts = TopicPartitions::default().with_topic_name(topic()).with_partitions(vec![1, 2, 3]);
+        let member = Member::default()
+            .with_member_id(text("m"))
+            .with_subscribed_topic_names(vec![topic(); 2])
+            .with_assignment(Assignment::default().with_topic_partitions(vec![parts; 2]));
+        let group = NewGroup::default().with_group_id(GroupId(text("g"))).with_members(vec![member; 2]);
+        encode(ConsumerGroupDescribeResponse::default().with_groups(vec![group; 2]), version)
+    });
+    walks(9, 1..=9, |version| {
+        if version < 8 {
+            let partition = OffsetFetchResponsePartition::default().with_metadata(Some(text("note")));
+            let found = OffsetFetchResponseTopic::default().with_name(topic()).with_partitions(vec![partition; 2]);
+            encode(OffsetFetchResponse::default().with_topics(vec![found; 2]), version)
+        } else {
+            let partition = OffsetFetchResponsePartitions::default().with_metadata(Some(text("note")));
+            let found = OffsetFetchResponseTopics::default().with_name(topic()).with_partitions(vec![partition; 2]);
+            let group = OffsetFetchResponseGroup::default().with_group_id(GroupId(text("g"))).with_topics(vec![found]);
+            encode(OffsetFetchResponse::default().with_groups(vec![group; 2]), version)
+        }
+    });
+    walks(1, 4..=17, |version| {
+        let partition = PartitionData::default()
+            .with_aborted_transactions(Some(vec![AbortedTransaction::default(); 2]))
+            .with_records(Some(Bytes::from_static(b"records")));
+        let mut found = FetchableTopicResponse::default().with_partitions(vec![partition; 2]);
+        found = if version >= 13 { found.with_topic_id(uuid::Uuid::from_u128(9)) } else { found.with_topic(topic()) };
+        encode(FetchResponse::default().with_responses(vec![found; 2]), version)
+    });
+}
+
+#[test]
+fn a_count_that_cannot_be_true_is_told() {
+    // Metadata 9: throttle time, then 2^32 - 2 brokers.
+    let body = Bytes::from_static(b"\0\0\0\0\xff\xff\xff\xff\x0f");
+    assert_eq!(check(3, 9, body), Err(Impossible { count: u64::from(u32::MAX) - 1, left: 0 }));
+    // Metadata 1: 2^31 - 1 brokers in four bytes.
+    let body = Bytes::from_static(b"\x7f\xff\xff\xff\0\0\0\0");
+    assert_eq!(check(3, 1, body), Err(Impossible { count: u64::from(u32::MAX / 2), left: 4 }));
+    // Null is no array.
+    assert_eq!(check(16, 0, Bytes::from_static(b"\0\0\xff\xff\xff\xff")), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..64), version in 0i16..18) {
+        for shape in SHAPES {
+            if let Err(impossible) = check(shape.key, version, Bytes::from(bytes.clone())) {
+                prop_assert!(impossible.count > 0);
+            }
+        }
+    }
+}
