@@ -2,6 +2,7 @@
 
 mod cli;
 mod laws;
+mod rude;
 mod screens;
 mod tidy;
 mod wire;

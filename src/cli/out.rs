@@ -48,7 +48,7 @@ impl Failure {
     pub fn faults(faults: &[Fault], exit: Exit) -> Self {
         let row = |fault: &Fault| ErrorRow {
             place: SafeText::own(fault.source.name()),
-            what: SafeText::new(&format!("{}: {}", fault.kind.word(), fault.came.as_str())),
+            what: SafeText::new(&format!("{}: {} ({})", fault.kind.word(), fault.came.as_str(), fault.asked.as_str())),
             fix: fault.hint.clone(),
         };
         Self { rows: faults.iter().map(row).collect(), exit }

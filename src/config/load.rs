@@ -197,8 +197,9 @@ fn endpoint(
             Some(token) => bearer(&token),
             None => mistakes.push(Mistake::new(
                 &origin.to_string(),
-                &format!("the environment variable {name} is not set"),
-                "export it, or remove token_env",
+                // Somebody may have written the token itself where its name belongs, so it is not repeated.
+                "the environment variable that token_env names is not set",
+                "write the variable's name and export it, or remove token_env",
             )),
         }
     }

@@ -27,6 +27,8 @@ pub struct Counts {
     pub entries: usize,
     /// Oldest and newest instant among its lines.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// A list of results was there, if only an empty one: without it the answer is not one to a log query.
+    pub listed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,10 @@ impl Shape for Streams {
             (None, _) => Next::Into(Node::Document),
             (Some(Node::Document), Some("data")) => Next::Into(Node::Data),
             (Some(Node::Data), Some("resultType")) => Next::Item(Node::Kind),
-            (Some(Node::Data), Some("result")) => Next::Into(Node::Result),
+            (Some(Node::Data), Some("result")) => {
+                self.counts.listed = true;
+                Next::Into(Node::Result)
+            }
             (Some(Node::Result), None) => Next::Into(Node::Stream),
             (Some(Node::Stream), Some("stream")) => Next::Item(Node::Labels),
             (Some(Node::Stream), Some("values")) => Next::Into(Node::Values),

@@ -215,8 +215,9 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
     };
     page.line(&format!("  {:<6} {}{counts}", coverage.source.name(), coverage.reach.word()));
     for fault in &coverage.faults {
-        page.wrapped(11, &format!("         {}: {}", fault.kind.word(), fault.came.as_str()));
-        page.wrapped(11, &format!("         check: {}", fault.hint.as_str()));
+        let said = format!("{}: {} ({})", fault.kind.word(), fault.came.as_str(), fault.asked.as_str());
+        page.wrapped(11, &format!("         {said}"));
+        page.wrapped(11, &format!("         {}", fault.hint.as_str()));
     }
     for note in &coverage.notes {
         page.wrapped(11, &format!("         note: {}", note.text.as_str()));
@@ -247,7 +248,7 @@ pub fn now(now: &Now, look: &Look) -> String {
         for fault in &lamp.faults {
             page.wrapped(
                 11,
-                &format!("           {}: {}; check: {}", fault.kind.word(), fault.came.as_str(), fault.hint.as_str()),
+                &format!("           {}: {}; {}", fault.kind.word(), fault.came.as_str(), fault.hint.as_str()),
             );
         }
         for note in &lamp.notes {

@@ -66,7 +66,7 @@ pub async fn drive<R: Rounds>(
         }
         if let Some((kind, why)) = &stopped {
             for (number, query) in waiting {
-                hunt.take(number, Reply::fault(cut(&query, *kind, why)));
+                hunt.take(number, Reply::fault(cut(sources, &query, *kind, why)));
             }
         }
     }
@@ -81,11 +81,13 @@ pub async fn drive<R: Rounds>(
     case
 }
 
-fn cut(query: &Query, kind: FaultKind, why: &SafeText) -> Fault {
+fn cut(sources: &SourceSet, query: &Query, kind: FaultKind, why: &SafeText) -> Fault {
+    let source = query.ask.source();
+    let address = sources.get(source).map_or_else(SafeText::default, |found| found.address());
     Fault {
-        source: query.ask.source(),
+        source,
         kind,
-        asked: query.why.clone(),
+        asked: format!("{}: {}", address.as_str(), query.why.as_str()).into(),
         came: why.clone(),
         hint: SafeText::own("raise --timeout or narrow the question with --since"),
     }

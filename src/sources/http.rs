@@ -137,11 +137,11 @@ impl Http {
     /// Returns the fault for an answer that is no success.
     pub fn failed(&self, asked: &SafeText, head: &Head) -> Fault {
         let words = head.text.trim();
-        let words = if looks_like_html(words.as_bytes()) { "a web page" } else { words };
+        let words = if looks_like_html(words.as_bytes()) { "a web page".into() } else { self.hushed(words) };
         let colon = if words.is_empty() { "" } else { ": " };
         let came = SafeText::from(format!("HTTP {}{colon}{words}", head.status)).cut(400);
         let hint = match head.status {
-            404 => "the URL and its base path: the server has no such route",
+            404 => "check the URL and its base path: the server has no such route",
             429 => "the server limits requests: narrow the question or wait",
             500.. => "look at the server's own log",
             _ => "the server did not take the request: check its version and limits",
@@ -151,13 +151,22 @@ impl Http {
 
     /// Returns the fault for a web page where data was expected.
     pub fn web_page(&self, asked: &SafeText) -> Fault {
-        let hint = "the URL and its base path, and whether a login page stands in front";
+        let hint = "check the URL and its base path, and whether a login page stands in front";
         self.fault(FaultKind::Damaged, asked, SafeText::own("a web page (HTML) instead of data"), hint)
     }
 
     /// Returns a fault of this source.
     pub fn fault(&self, kind: FaultKind, asked: &SafeText, came: SafeText, hint: &'static str) -> Fault {
         Fault { source: self.source, kind, asked: asked.clone(), came, hint: SafeText::own(hint) }
+    }
+
+    /// Takes this endpoint's secrets out of a server's words: some servers repeat the header that they refuse. Short values
+    /// are no secrets and would tear other words apart.
+    fn hushed(&self, words: &str) -> String {
+        let secrets =
+            self.endpoint.headers.iter().flat_map(|(_, value)| value.expose_secret().split_ascii_whitespace());
+        let long = secrets.filter(|secret| secret.len() >= 8);
+        long.fold(words.to_owned(), |words, secret| words.replace(secret, "***"))
     }
 
     fn plan<'a>(
@@ -231,7 +240,7 @@ impl Http {
             let done = tried.map_err(|failure| failure.fault);
             let Some(wait) = again.then(|| waits.next()).flatten() else { break done };
             let wait = asks_wait.unwrap_or(wait);
-            if Instant::now() + wait >= deadline {
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 break done;
             }
             tokio::select! {
@@ -253,7 +262,7 @@ impl Http {
     ) -> Result<Head, Failure> {
         let client = match self.client.get_or_init(|| build(&self.endpoint.url)) {
             Ok(client) => client,
-            Err(why) => return Err(self.end(FaultKind::Unsupported, plan, why.clone(), "the host's TLS set-up")),
+            Err(why) => return Err(self.end(FaultKind::Unsupported, plan, why.clone(), "check the host's TLS set-up")),
         };
         let deadline = deadline.min(lease.deadline());
         let request = client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
@@ -314,7 +323,9 @@ impl Http {
         }
         let head = Head { status: status.as_u16(), text: String::from_utf8_lossy(&text).into_owned() };
         let hint = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "the tenant and authorisation headers of the profile",
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "check the tenant and authorisation headers of the profile"
+            }
             _ if status.is_redirection() => {
                 "the answer leads to another host (a login?): check the URL and the headers"
             }
@@ -347,11 +358,11 @@ impl Http {
         }
         let words = if words.is_empty() { "the connection failed".to_owned() } else { words };
         let (kind, came, hint) = if error.is_connect() {
-            (FaultKind::Unreachable, words, "that the server runs, its address and port, and the way to it")
+            (FaultKind::Unreachable, words, "check that the server runs, its address and port, and the way to it")
         } else if error.is_timeout() {
             (FaultKind::TimedOut, words, "narrow the question, or raise the request time-out")
         } else if parse {
-            (FaultKind::Damaged, format!("not HTTP: {words}"), "the port: something else than HTTP answers there")
+            (FaultKind::Damaged, format!("not HTTP: {words}"), "check the port: something else than HTTP answers there")
         } else if error.is_body() || error.is_decode() || bytes > 0 {
             let came = format!("the answer was cut after {bytes} bytes: {words}");
             (FaultKind::Damaged, came, "ask again; a proxy or the server may limit time or size of answers")

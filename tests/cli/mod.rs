@@ -84,7 +84,7 @@ fn sources_that_refuse_are_no_answer_and_say_what_to_check() {
         let plain = run(&home, &[verb, &sources[..]].concat(), &[]);
         assert_eq!(plain.status.code(), Some(5), "{verb:?}");
         assert!(text(&plain.stdout).contains("not reachable"), "{verb:?}: {}", text(&plain.stdout));
-        assert!(text(&plain.stdout).contains("check:"), "{verb:?}: {}", text(&plain.stdout));
+        assert!(text(&plain.stdout).contains("check "), "{verb:?}: {}", text(&plain.stdout));
     }
     let lag = run(&home, &["queue", "lag", "--kafka", &refused(), "-o", "json"], &[]);
     assert_eq!(lag.status.code(), Some(5));

@@ -21,6 +21,11 @@ pub(crate) fn text(name: &str) -> String {
     String::from_utf8(bytes(name)).expect("recorded text is UTF-8")
 }
 
+/// Recorded requests of a broker and its answers.
+pub(crate) fn recorded(name: &str) -> replay::Recording {
+    replay::read(bytes(name))
+}
+
 /// The lines of the ground truth.
 pub(crate) fn truth() -> Vec<Value> {
     text("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -9,27 +9,43 @@ use tokio::net::{TcpListener, TcpStream};
 const METADATA: [u8; 2] = [0, 3];
 const API_VERSIONS: [u8; 2] = [0, 18];
 
-/// Request without its correlation id, to answer without its length.
-type Recording = HashMap<Vec<u8>, Bytes>;
+/// Requests without their correlation ids, and answers without their lengths.
+pub(crate) struct Recording(HashMap<Vec<u8>, Bytes>);
+
+impl Recording {
+    /// The recorded answer to a request, under the request's own correlation id, from a broker whose port is `port`.
+    pub(crate) fn answer(&self, request: &[u8], port: u16) -> Option<Vec<u8>> {
+        let mut recorded = self.0.get(&key(request))?.to_vec();
+        recorded[..4].copy_from_slice(&request[4..8]);
+        if request.starts_with(&METADATA) {
+            // Host as a compact string, then the port.
+            let host = b"127.0.0.1";
+            let at = recorded.windows(host.len()).position(|found| found == host).expect("a broker") + host.len();
+            recorded[at..at + 4].copy_from_slice(&u32::from(port).to_be_bytes());
+        }
+        Some(recorded)
+    }
+}
 
 fn key(request: &[u8]) -> Vec<u8> {
     // The request about versions names this program's version, which changes with each release.
     if request.starts_with(&API_VERSIONS) { API_VERSIONS.to_vec() } else { [&request[..4], &request[8..]].concat() }
 }
 
-fn read(frames: Vec<u8>) -> Recording {
+/// Reads a `.frames` file.
+pub(crate) fn read(frames: Vec<u8>) -> Recording {
     let mut rest = Bytes::from(frames);
     let mut next = || {
         let length = rest.get_u32() as usize;
         let frame = rest.split_to(length);
         (frame, rest.is_empty())
     };
-    let mut all = Recording::new();
+    let mut all = HashMap::new();
     loop {
         let ((request, _), (answer, last)) = (next(), next());
         all.insert(key(&request), answer);
         if last {
-            return all;
+            return Recording(all);
         }
     }
 }
@@ -52,17 +68,9 @@ async fn answer(mut peer: TcpStream, recording: Arc<Recording>, port: u16) {
     while let Ok(length) = peer.read_u32().await {
         let mut request = vec![0; length as usize];
         peer.read_exact(&mut request).await.expect("a request comes whole");
-        let Some(recorded) = recording.get(&key(&request)) else {
+        let Some(recorded) = recording.answer(&request, port) else {
             panic!("request {:?} in version {:?} was not recorded: see ORIGIN.md", &request[..2], &request[2..4]);
         };
-        let mut recorded = recorded.to_vec();
-        recorded[..4].copy_from_slice(&request[4..8]);
-        if request.starts_with(&METADATA) {
-            // Host as a compact string, then the port.
-            let host = b"127.0.0.1";
-            let at = recorded.windows(host.len()).position(|found| found == host).expect("a broker") + host.len();
-            recorded[at..at + 4].copy_from_slice(&u32::from(port).to_be_bytes());
-        }
         peer.write_u32(recorded.len() as u32).await.expect("the client waits");
         peer.write_all(&recorded).await.expect("the client waits");
     }

@@ -45,11 +45,22 @@ impl Jaeger {
         let fetched = self.http.get(budget, "/api/v3/trace-summaries", &query, &[], &mut body).await;
         made.extend(fetched.exchanges);
         let head = fetched.outcome?;
-        let object = serde_json::from_slice::<Json>(&body).ok().filter(Json::is_object);
-        let known = if head.is_success() && object.is_some_and(|object| object.get("error").is_none()) {
+        // A server in trouble says nothing about its dialect, and what is found out here is kept.
+        if head.status == 429 || head.status >= 500 && head.status != 501 {
+            return Err(self.http.failed(&fetched.asked, &head));
+        }
+        let is_v3 = |object: &Json| object.get("summaries").is_some_and(Json::is_array) || *object == json!({});
+        let object = serde_json::from_slice::<Json>(&body).ok();
+        let known = if head.is_success() && object.as_ref().is_some_and(is_v3) {
             Dialect::V3
         } else {
-            self.json(budget, "/api/services", made).await?;
+            let services = self.json(budget, "/api/services", made).await?;
+            if services.get("data").is_none() {
+                let asked = SafeText::from(format!("GET {}/api/services", self.http.address().as_str()));
+                let came = SafeText::own("JSON without the list `data`");
+                let hint = "check that the URL is Jaeger's query service";
+                return Err(self.http.fault(FaultKind::Damaged, &asked, came, hint));
+            }
             Dialect::Internal
         };
         Ok(*self.dialect.get_or_init(|| known))
@@ -68,7 +79,7 @@ impl Jaeger {
         }
         serde_json::from_slice(&body).map_err(|error| {
             let came = SafeText::from(format!("no JSON: {error}"));
-            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "that the URL is Jaeger's query service")
+            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "check that the URL is Jaeger's query service")
         })
     }
 

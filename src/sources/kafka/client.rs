@@ -374,10 +374,11 @@ pub(super) fn refusal(code: i16, of: &str) -> Note {
 
 fn fault(broken: Broken, asked: SafeText) -> Fault {
     let hint = match broken.kind {
-        FaultKind::Unreachable => "host and port, and that the listener is plaintext and advertised to this host",
-        FaultKind::TimedOut => "that the address is a Kafka listener; raise --timeout for a slow one",
-        FaultKind::Damaged => "that the port is Kafka's and speaks plaintext",
-        _ => "the broker's version and this user's rights",
+        FaultKind::Unreachable => "check host and port, and that the listener is plaintext and advertised to this host",
+        FaultKind::TimedOut => "check that the address is a Kafka listener; raise --timeout for a slow one",
+        FaultKind::BudgetSpent => "raise the budget of bytes (limits.bytes) or narrow the question",
+        FaultKind::Damaged => "check that the port is a Kafka listener and speaks plaintext",
+        _ => "check the broker's version and this user's rights",
     };
     Fault { source: SourceKind::Kafka, kind: broken.kind, asked, came: broken.came.into(), hint: SafeText::own(hint) }
 }

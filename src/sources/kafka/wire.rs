@@ -60,6 +60,13 @@ struct Line {
     next: i32,
 }
 
+/// What a broker says that it can be asked.
+#[derive(Debug)]
+struct Offer {
+    error: i16,
+    versions: HashMap<i16, (i16, i16)>,
+}
+
 impl Broken {
     fn new(kind: FaultKind, came: impl Into<String>) -> Self {
         Self { kind, came: came.into() }
@@ -123,15 +130,19 @@ impl Line {
         let named = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("hopscope"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let mut answer = line.send(&named, 3, FIRST_LIMIT).await?.0;
-        if answer.error_code == 35 {
+        let mut offer = Offer::read(line.ask(&named, 3, FIRST_LIMIT).await?.0, 3);
+        if offer.as_ref().is_some_and(|offer| offer.error == 35) {
             // A broker that does not know version 3 answers version 0 with this error.
-            answer = line.send(&ApiVersionsRequest::default(), 0, FIRST_LIMIT).await?.0;
+            offer = Offer::read(line.ask(&ApiVersionsRequest::default(), 0, FIRST_LIMIT).await?.0, 0);
         }
-        line.versions = answer.api_keys.iter().map(|key| (key.api_key, (key.min_version, key.max_version))).collect();
-        if line.versions.is_empty() {
-            return Err(Broken::new(FaultKind::Damaged, format!("{address} offers no requests: not Kafka?")));
-        }
+        line.versions = match offer {
+            Some(offer) if !offer.versions.is_empty() => offer.versions,
+            Some(offer) => {
+                let came = format!("{address} offers no requests (error {}): not Kafka?", offer.error);
+                return Err(Broken::new(FaultKind::Damaged, came));
+            }
+            None => return Err(Broken::new(FaultKind::Damaged, format!("{address}: not a Kafka answer"))),
+        };
         Ok(line)
     }
 
@@ -151,8 +162,19 @@ impl Line {
         version: i16,
         limit: usize,
     ) -> Result<(R::Response, u64), Broken> {
-        let codec =
-            |error: &dyn std::fmt::Display| Broken::new(FaultKind::Damaged, format!("not a Kafka answer: {error}"));
+        let (mut body, size) = self.ask(request, version, limit).await?;
+        let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
+        ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
+        let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
+        // Zeros and small numbers decode to an empty answer of nearly any kind; what is left over tells.
+        if body.has_remaining() {
+            return Err(codec(&format_args!("{} bytes behind its end", body.remaining())));
+        }
+        Ok((answer, size))
+    }
+
+    /// Sends a request and returns the answer's bytes from the correlation id on, and its size on the wire.
+    async fn ask<R: ReadOnly>(&mut self, request: &R, version: i16, limit: usize) -> Result<(Bytes, u64), Broken> {
         let lost = |error: std::io::Error| {
             let came = match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => {
@@ -179,10 +201,16 @@ impl Line {
         bytes[..4].copy_from_slice(&length.to_be_bytes());
         self.stream.write_all(&bytes).await.map_err(lost)?;
 
-        let length = self.stream.read_u32().await.map_err(lost)? as usize;
+        let head = self.stream.read_u32().await.map_err(lost)?;
+        let length = head as usize;
         if !(4..=limit).contains(&length) {
-            let came = format!("an answer of {length} bytes, which no broker sends here: another protocol or TLS?");
-            return Err(Broken::new(FaultKind::Damaged, came));
+            let what = match &head.to_be_bytes() {
+                b"HTTP" => "HTTP answers there".to_owned(),
+                // Alert or handshake, then the version (RFC 8446, section 5.1).
+                [0x15 | 0x16, 3, ..] => "the listener speaks TLS".to_owned(),
+                _ => format!("an answer of {length} bytes, which no broker sends here: another protocol?"),
+            };
+            return Err(Broken::new(FaultKind::Damaged, what));
         }
         // Grown as bytes arrive, so that a length alone takes no memory.
         let mut body = Vec::new();
@@ -190,13 +218,54 @@ impl Line {
         if got < length {
             return Err(lost(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        let mut body = Bytes::from(body);
         if (&body[..4]).get_i32() != id {
             return Err(codec(&"the answer belongs to another request"));
         }
-        // ApiVersions answers with the oldest header whatever its version, so that any client can read it (KIP-511).
-        ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
-        let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
-        Ok((answer, length as u64 + 4))
+        Ok((Bytes::from(body), length as u64 + 4))
     }
+}
+
+impl Offer {
+    /// Reads the answer of a peer that may not be Kafka at all. Not by the codec, which takes the memory that a count asks
+    /// for before it looks at what follows.
+    fn read(mut body: Bytes, version: i16) -> Option<Self> {
+        // The answer has the oldest header whatever its version, so that any client can read it (KIP-511).
+        body.try_get_i32().ok()?;
+        let error = body.try_get_i16().ok()?;
+        // The answer to an unknown version is one of version 0.
+        let compact = version >= 3 && error != 35;
+        let count =
+            if compact { varint(&mut body)?.checked_sub(1)? } else { u32::try_from(body.try_get_i32().ok()?).ok()? };
+        let mut versions = HashMap::new();
+        for _ in 0..count {
+            let mut next = || body.try_get_i16().ok();
+            let (key, low, high) = (next()?, next()?, next()?);
+            versions.insert(key, (low, high));
+            if compact {
+                for _ in 0..varint(&mut body)? {
+                    varint(&mut body)?;
+                    let length = varint(&mut body)? as usize;
+                    (length <= body.len()).then(|| body.advance(length))?;
+                }
+            }
+        }
+        Some(Self { error, versions })
+    }
+}
+
+/// Reads an unsigned varint of at most five bytes.
+fn varint(from: &mut Bytes) -> Option<u32> {
+    let mut value = 0u32;
+    for shift in (0..35).step_by(7) {
+        let byte = from.try_get_u8().ok()?;
+        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn codec(error: &dyn std::fmt::Display) -> Broken {
+    Broken::new(FaultKind::Damaged, format!("not a Kafka answer: {error}"))
 }

@@ -80,7 +80,7 @@ impl Loki {
         }
         let json: Json = serde_json::from_slice(&body).map_err(|error| {
             let came = SafeText::from(format!("no JSON: {error}"));
-            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "that the URL is Loki's")
+            self.http.fault(FaultKind::Damaged, &fetched.asked, came, "check that the URL is Loki's")
         })?;
         // `data` is missing when there are no labels (Loki 2.2.1 and 3.7).
         let names: Vec<&str> = json["data"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -170,6 +170,11 @@ impl Loki {
                 Err(fault) => Some(fault),
             };
             let (page, counts, said) = feed.decoder.finish();
+            if cut.is_none() && !counts.listed {
+                let came = said.first().map_or(SafeText::own("no list of results"), |note| note.text.clone());
+                let hint = "check that the URL is Loki's, and what stands in front of it";
+                return Err(self.http.fault(FaultKind::Damaged, &fetched.asked, came, hint));
+            }
             if let Some(last) = made.last_mut() {
                 last.rows = page.len() as u64;
             }
@@ -361,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_full_page_is_followed_without_losing_its_edge() {
-        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))) };
+        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))), listed: true };
         assert_eq!(next_end(counts(9, 5), 10, Timestamp(100)), Edge::End);
         assert_eq!(next_end(counts(10, 5), 10, Timestamp(100)), Edge::Until(Timestamp(6)));
         assert_eq!(next_end(counts(10, 99), 10, Timestamp(100)), Edge::Stuck(Timestamp(99)));

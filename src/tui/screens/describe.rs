@@ -67,7 +67,7 @@ fn fault(fault: &Fault) -> [Stripe; 3] {
             .cell(&"fault".into(), NAME + 1, Align::Left, Role::Dim)
             .and(format!("{}: {}", fault.kind.word(), fault.came.as_str()), Role::Error),
         field("asked", fault.asked.clone()),
-        field("check", fault.hint.clone()),
+        field("to do", fault.hint.clone()),
     ]
 }
 

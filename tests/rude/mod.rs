@@ -1,0 +1,127 @@
+//! Servers that misbehave: every one of them ends in an answer that says what happened, in time, with the right exit code.
+//!
+//! A case is a line of a table in `http.rs` or `kafka.rs`: what the server does, the kind of fault that the source makes of
+//! it, and the exit code of the program. `secrets.rs` looks for credentials where they must not be.
+
+#![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
+
+mod http;
+mod kafka;
+mod peer;
+mod secrets;
+
+use hopscope::config::{HttpEndpoint, KafkaEndpoint, Limits};
+use hopscope::model::{Ask, FaultKind, Nanos, Reply, SourceKind, Timestamp, TraceId, Window};
+use hopscope::sources::Source;
+use hopscope::sources::jaeger::Jaeger;
+use hopscope::sources::kafka::Kafka;
+use hopscope::sources::lease::Budget;
+use hopscope::sources::loki::Loki;
+use serde_json::Value;
+use std::process::{Command, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// A trace id that all cases ask for.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+/// Bytes that one question may receive.
+const BYTES: u64 = 256 << 10;
+
+/// How long a whole question may take, in milliseconds, when the server is expected to be silent.
+const SHORT: u64 = 400;
+/// The same for all others; nothing waits for it.
+const LONG: u64 = 20_000;
+
+/// Milliseconds for a question that ends in this fault.
+fn patience(kind: Option<FaultKind>) -> u64 {
+    if kind == Some(FaultKind::TimedOut) { SHORT } else { LONG }
+}
+
+/// Asks a source at `address` (`host:port`) one question, with `patience` in milliseconds.
+async fn ask(source: SourceKind, address: &str, ask: &Ask, patience: u64) -> Reply {
+    let whole = Duration::from_millis(patience);
+    let limits = Limits { bytes: BYTES, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
+    let budget = Budget::new(source, &limits, CancellationToken::new());
+    let http = || HttpEndpoint { url: format!("http://{address}").parse().unwrap(), headers: Vec::new() };
+    let kafka = || {
+        let (host, port) = address.rsplit_once(':').unwrap();
+        KafkaEndpoint { bootstrap: vec![(host.to_owned(), port.parse().unwrap())] }
+    };
+    match source {
+        SourceKind::Jaeger => Jaeger::new(&http()).answer(ask, &budget).await,
+        SourceKind::Loki => Loki::new(&http()).answer(ask, &budget).await,
+        SourceKind::Kafka => Kafka::new(&kafka()).answer(ask, &budget).await,
+    }
+}
+
+/// The question about the trace for each kind of source that knows traces.
+fn question(source: SourceKind) -> Ask {
+    let at = Timestamp(1_800_000_000_000_000_000);
+    match source {
+        SourceKind::Jaeger => Ask::Trace(TraceId::parse(TRACE).unwrap()),
+        SourceKind::Loki => Ask::FindLines {
+            needles: vec![TRACE.into()],
+            metadata: Vec::new(),
+            services: Vec::new(),
+            window: Window::around(at, Nanos::from_secs(60), Nanos::from_secs(60)),
+            limit: 100,
+        },
+        SourceKind::Kafka => Ask::Queues,
+    }
+}
+
+/// Runs the program with an environment of its own and a limit of bytes.
+fn run(arguments: &[&str], config: &str, variables: &[(&str, &str)]) -> Output {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, format!("[limits]\nbytes = \"{}KiB\"\n{config}", BYTES >> 10)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hopscope"));
+    command.env_clear().env("HOME", home.path()).env("HOPSCOPE_CONFIG", &file).args(arguments);
+    command.envs(variables.iter().copied()).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// Runs a verb against one source at `address` as JSON and as text. Returns what is wrong with the exit codes, the one
+/// document, and the fault, which must name source, address, kind and what to do.
+fn wrongs(name: &str, verb: &[&str], at: (SourceKind, &str), kind: Option<FaultKind>, exit: i32) -> Vec<String> {
+    let (source, address) = at;
+    let url = if source == SourceKind::Kafka { address.to_owned() } else { format!("http://{address}") };
+    let (flag, timeout) = (format!("--{source}"), format!("{}ms", patience(kind)));
+    let ask = [verb, &[&flag, &url, "--timeout", &timeout]].concat();
+    let as_json = run(&[&ask[..], &["-o", "json"]].concat(), "", &[]);
+    let plain = run(&ask, "", &[]);
+    let shown = text(&plain.stdout) + &text(&plain.stderr);
+    let one_line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Ok(document) = serde_json::from_slice::<Value>(&as_json.stdout) else {
+        return vec![format!("{name}, {source}: stdout is not one document: {}", text(&as_json.stdout))];
+    };
+    let codes = (as_json.status.code(), document["exit"].as_i64(), plain.status.code());
+    let has = |words: &str| one_line.contains(words);
+    let mut claims = vec![
+        ("the exit codes", codes == (Some(exit), Some(exit.into()), Some(exit))),
+        ("no panic", !has("panicked") && !has("a bug in hopscope")),
+    ];
+    if let Some(kind) = kind {
+        claims.extend([
+            (
+                "the kind of fault",
+                has(kind.word()) && document.to_string().contains(kind.word())
+                    || document.to_string().contains(&serde_json::to_string(&kind).unwrap()),
+            ),
+            ("the source", has(source.name())),
+            ("the address", has(address) && document.to_string().contains(address)),
+            ("what to do", ["check", "look at", "narrow", "raise", "ask again"].iter().any(|todo| has(todo))),
+        ]);
+    }
+    let broken = claims.into_iter().filter(|(_, holds)| !holds);
+    broken.map(|(claim, _)| format!("{name}, {source}: {claim} {codes:?}:\n{shown}")).collect()
+}
+
+/// Fails with all that is wrong.
+fn none(wrongs: &[String]) {
+    assert!(wrongs.is_empty(), "\n{}", wrongs.join("\n"));
+}
