@@ -163,6 +163,7 @@ fn a_panic_anywhere_restores_the_terminal_and_is_readable() {
 fn a_line_that_takes_nothing_does_not_hold_up_the_end() {
     check_stage("stalled", 143, |pty| {
         pty.resize(400, 150);
+        pty.wait_for("the large screen", |screen| screen.contains("400x150"));
         pty.stop_reading();
         // The stage asks for its own end once the frame of a megabyte is under way.
         pty.send("n");

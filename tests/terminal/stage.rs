@@ -6,6 +6,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::VecDeque;
 
@@ -58,6 +59,13 @@ pub fn pattern(area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Says whether the line takes something soon. While another thread is just writing it does not, so one look is not
+/// enough.
+fn is_writable() -> bool {
+    let (stdout, soon) = (std::io::stdout(), Timespec { tv_sec: 0, tv_nsec: 250_000_000 });
+    poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&soon)).unwrap() > 0
+}
+
 impl Stage for Trial {
     fn take(&mut self, input: Input) {
         match input {
@@ -75,7 +83,12 @@ impl Stage for Trial {
                 }
             }
             // Rung while the noise was drawn: now it is with the writer, which cannot get rid of it.
-            Input::Rang if matches!(self.shown, Shown::Noise) => kill_process(getpid(), Signal::TERM).unwrap(),
+            Input::Rang if matches!(self.shown, Shown::Noise) => {
+                while is_writable() {
+                    std::thread::yield_now();
+                }
+                kill_process(getpid(), Signal::TERM).unwrap();
+            }
             Input::Rang if matches!(self.shown, Shown::LastWords) => loop {
                 std::thread::park();
             },
@@ -92,7 +105,9 @@ impl Stage for Trial {
         self.frames += 1;
         match self.shown {
             Shown::Counts => {
-                frame.render_widget(format!("the stage: {} keys, {} frames", self.keys, self.frames), frame.area());
+                let Rect { width, height, .. } = frame.area();
+                let counts = format!("the stage: {} keys, {} frames, {width}x{height}", self.keys, self.frames);
+                frame.render_widget(counts, frame.area());
             }
             Shown::Pattern => pattern(frame.area(), frame.buffer_mut()),
             Shown::Noise => {
