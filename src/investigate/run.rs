@@ -7,9 +7,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+/// The shortest time between two looks at what is known within one round.
+const PACE: Duration = Duration::from_millis(100);
 
 /// What is driven: gives rounds of questions, takes answers in any order, and shows what it knows.
 pub trait Rounds {
@@ -24,7 +28,7 @@ pub trait Rounds {
 }
 
 /// Drives `hunt` to its end. Every round's questions are asked at once (each source's turns bound how many are under
-/// way), and `publish` gets a snapshot after each answer. What is still open when the time is over or `cancel` fires
+/// way), and `publish` gets a snapshot after each round, and on the way. What is still open when the time is over or `cancel` fires
 /// becomes a fault, so that the case says what it could not see.
 pub async fn drive<R: Rounds>(
     sources: &SourceSet,
@@ -35,6 +39,7 @@ pub async fn drive<R: Rounds>(
     let budgets = sources.budgets(cancel);
     let deadline = Instant::now() + sources.limits().timeout;
     let mut stopped = None;
+    let mut shown = Instant::now();
     while stopped.is_none() {
         let queries = hunt.round();
         if queries.is_empty() {
@@ -62,7 +67,12 @@ pub async fn drive<R: Rounds>(
             };
             waiting.remove(&number);
             hunt.take(number, reply);
-            publish.send_replace(Arc::new(hunt.known()));
+            // What is known is worked out anew for each look at it: in full at the end of a round, and in between only as
+            // often as a person can see.
+            if waiting.is_empty() || shown.elapsed() >= PACE {
+                publish.send_replace(Arc::new(hunt.known()));
+                shown = Instant::now();
+            }
         }
         if let Some((kind, why)) = &stopped {
             for (number, query) in waiting {

@@ -1,3 +1,97 @@
-//! Frame bench.
+//! Frame bench: a frame costs what is visible, not what is known.
+//!
+//! usage: cargo bench --bench draw
 
-fn main() {}
+#![allow(clippy::print_stdout, reason = "a bench tells its figures")]
+
+use hopscope::correlate::hunt::{Hunt, Settings};
+use hopscope::model::id::{Recognised, recognise};
+use hopscope::model::journey::{Journey, Mark, Outcome, Row, RowKind};
+use hopscope::model::{Case, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
+use hopscope::tui::app::{App, Start};
+use hopscope::tui::engine::Engine;
+use hopscope::tui::headless;
+use hopscope::tui::keys::Press;
+use hopscope::tui::look::{Depth, Pen, Signs, themes};
+use hopscope::tui::stage::{Input, Stage};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Knows one story.
+struct Told(Arc<Case>);
+
+impl Engine for Told {
+    fn follow(&mut self, _: Recognised) {}
+    fn read_now(&mut self) {}
+    fn cancel(&mut self) {}
+    fn story(&self) -> Option<Arc<Case>> {
+        Some(Arc::clone(&self.0))
+    }
+    fn present(&self) -> Option<Arc<Now>> {
+        None
+    }
+    fn is_following(&self) -> bool {
+        false
+    }
+    fn is_reading(&self) -> bool {
+        false
+    }
+}
+
+fn story(rows: usize) -> Case {
+    let anchor = recognise("ord-1").expect("an id");
+    let mut case = Hunt::new(anchor, Settings::new(Timestamp(0), SourceKind::ALL.to_vec())).case();
+    let lanes = ["gateway", "orders", "payments", "bank-adapter", "fulfilment", "inventory"].map(SafeText::own);
+    let row = |at: usize| Row {
+        at: Timestamp(1_767_258_000_000_000_000 + at as i64 * 1_000_000),
+        duration: Some(Nanos::from_millis(at as i64 % 900)),
+        depth: (at % 7) as u16,
+        lane: lanes[at % lanes.len()].clone(),
+        kind: [RowKind::Attempt, RowKind::Execution, RowKind::Line, RowKind::Delivery][at % 4],
+        text: SafeText::new(&format!("POST payments.shop.svc:8080/charge (attempt {at} of {rows}): 503")),
+        mark: [Mark::Ok, Mark::Error, Mark::Plain, Mark::Warn][at % 4],
+        tier: Tier::Exact,
+        why: SafeText::own("client span of the trace"),
+        fact: None,
+        follow: Some(SafeText::own("ord-1")),
+    };
+    case.journey = Journey { outcome: Outcome::Failed, rows: (0..rows).map(row).collect(), ..Journey::default() };
+    case
+}
+
+/// The fastest of many rounds: what the work takes when nobody else is working.
+fn fastest(rounds: u32, mut work: impl FnMut()) -> Duration {
+    let one = |work: &mut dyn FnMut()| {
+        let begun = Instant::now();
+        work();
+        begun.elapsed()
+    };
+    (0..rounds).map(|_| one(&mut work)).min().unwrap_or_default()
+}
+
+fn main() {
+    println!("{:>9}  {:>14}  {:>14}  {:>16}", "rows", "step and frame", "end and frame", "new state, frame");
+    let mut frames = Vec::new();
+    for rows in [1_000, 10_000, 100_000] {
+        let theme = themes::find("dark").expect("a theme of the program");
+        let start =
+            Start { name: SafeText::own("bench"), zone: TimeZone::UTC, anchor: recognise("ord-1"), offers: Vec::new() };
+        let pen = Pen::new(&theme, Depth::Palette, Signs::UNICODE);
+        let mut app = App::new(Told(Arc::new(story(rows))), pen, start);
+        let key = |text: &str| Input::Key(Press::parse(text).expect("a key").event());
+        let mut frame = |inputs: &[Input]| {
+            for input in inputs {
+                app.take(input.clone());
+            }
+            headless::shown(&mut app, 140, 40);
+        };
+        frame(&[]);
+        let step = fastest(200, || frame(&[key("j")]));
+        let ends = fastest(50, || frame(&[key("G"), key("g")]));
+        let renewed = fastest(10, || frame(&[Input::Rang]));
+        println!("{rows:>9}  {step:>14.1?}  {ends:>14.1?}  {renewed:>16.1?}");
+        frames.push(step.as_secs_f64());
+    }
+    println!("\na frame over 100,000 rows takes {:.2} times one over 1,000 (goal: 1)", frames[2] / frames[0]);
+}

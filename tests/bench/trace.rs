@@ -25,8 +25,18 @@ impl Random {
 /// (some retried) and into records that are published and processed.
 pub fn internal_json(spans: usize) -> Vec<u8> {
     const SERVICES: [&str; 12] = [
-        "gateway", "orders", "payments", "inventory", "pricing", "shipping", "billing", "audit", "catalog", "users",
-        "search", "notify",
+        "gateway",
+        "orders",
+        "payments",
+        "inventory",
+        "pricing",
+        "shipping",
+        "billing",
+        "audit",
+        "catalog",
+        "users",
+        "search",
+        "notify",
     ];
     let mut random = Random(42);
     let mut out = String::with_capacity(spans * 1_100);
@@ -47,12 +57,8 @@ pub fn internal_json(spans: usize) -> Vec<u8> {
         if span > 0 {
             out.push(',');
         }
-        write!(
-            out,
-            r#"{{"traceID":"{TRACE}","spanID":"{:016x}","operationName":"{name}","references":["#,
-            span + 1
-        )
-        .expect("a string takes any text");
+        write!(out, r#"{{"traceID":"{TRACE}","spanID":"{:016x}","operationName":"{name}","references":["#, span + 1)
+            .expect("a string takes any text");
         if span > 0 {
             write!(out, r#"{{"refType":"CHILD_OF","traceID":"{TRACE}","spanID":"{:016x}"}}"#, parent + 1)
                 .expect("a string takes any text");

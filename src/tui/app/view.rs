@@ -10,6 +10,8 @@ use crate::tui::screens::{Item, Room, Screen};
 pub struct View {
     items: Vec<Item>,
     shown: Vec<u32>,
+    /// For each place in `shown`, how many rows that are no headings stand there or above.
+    rows: Vec<u32>,
     /// Place of the cursor in `shown`.
     cursor: usize,
     /// First visible place.
@@ -64,6 +66,12 @@ impl View {
                 self.shown.push(at as u32);
             }
         }
+        self.rows.clear();
+        let mut rows = 0;
+        for at in &self.shown {
+            rows += u32::from(!self.items[*at as usize].is_heading());
+            self.rows.push(rows);
+        }
         self.cursor = kept.map_or(0, |kept| self.shown.partition_point(|at| *at < kept));
         self.settle(Way::Next);
     }
@@ -90,8 +98,8 @@ impl View {
 
     /// Returns row numbers for people: the cursor's and how many there are, without headings.
     pub fn counts(&self) -> (usize, usize) {
-        let rows = |shown: &[u32]| shown.iter().filter(|at| !self.items[**at as usize].is_heading()).count();
-        (rows(&self.shown[..(self.cursor + 1).min(self.shown.len())]), rows(&self.shown))
+        let rows = |row: Option<&u32>| row.map_or(0, |row| *row as usize);
+        (rows(self.rows.get(self.cursor)), rows(self.rows.last()))
     }
 
     /// Returns the visible items, and which of them has the cursor.
