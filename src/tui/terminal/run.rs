@@ -36,6 +36,8 @@ pub(super) enum Event {
     Written(Duration),
     /// The terminal is gone.
     Gone,
+    /// The screen may have another size.
+    Resized,
     /// A signal asks for the end.
     Signal(i32),
     /// A signal asks to stop like a job.
@@ -180,8 +182,8 @@ impl<S: Stage> Run<S> {
         match event {
             Event::Read(Read::Key(key)) if key.kind != KeyEventKind::Release => self.stage.take(Input::Key(key)),
             Event::Read(Read::Paste(text)) => self.stage.take(Input::Paste(text)),
-            Event::Read(Read::Resize(..)) => self.resize(),
-            Event::Read(Read::Key(_) | Read::Mouse(_) | Read::FocusGained | Read::FocusLost) => {}
+            Event::Resized => self.resize(),
+            Event::Read(Read::Key(_) | Read::Resize(..) | Read::Mouse(_) | Read::FocusGained | Read::FocusLost) => {}
             Event::Rang => {
                 self.rang.store(false, Ordering::SeqCst);
                 self.stage.take(Input::Rang);

@@ -4,7 +4,7 @@
 use super::guard::Guard;
 use super::run::Event;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::io;
@@ -22,7 +22,7 @@ const LOOK: Option<Duration> = if cfg!(target_os = "linux") { None } else { Some
 /// Starts the thread. It lives as long as the process.
 pub(super) fn start(guard: Arc<Guard>, events: Sender<Event>) -> io::Result<()> {
     let (read, write) = UnixStream::pair()?;
-    let signals = [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
+    let signals = [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH];
     let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
     std::thread::spawn(move || Watch { guard, events, delivery, asked: None }.run());
     Ok(())
@@ -68,9 +68,11 @@ impl Watch {
 
     fn take(&mut self, signal: i32) {
         match signal {
-            // The loop may be gone already: a stop or a second signal is then nobody's matter.
+            // The loop may be gone already: a stop or another size is then nobody's matter.
             SIGTSTP => drop(self.events.send(Event::Stop)),
             SIGCONT => drop(self.events.send(Event::Continued)),
+            // crossterm listens to it too, but only from its first read on: a change during the start would be lost.
+            SIGWINCH => drop(self.events.send(Event::Resized)),
             SIGHUP => self.guard.force(128 + SIGHUP),
             _ if self.asked.is_some() || self.events.send(Event::Signal(signal)).is_err() => {
                 self.guard.force(128 + signal);

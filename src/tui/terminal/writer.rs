@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long one wait for room in the line lasts before the frame's turn is looked at again.
-const WAIT: Duration = Duration::from_mins(1);
+/// How long one wait for room in the line lasts. Linux moves bytes out of a pseudo terminal's line without waking up
+/// who waits for room, so the wait has an end.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// The bytes of one frame.
 pub(super) struct Sheet {
