@@ -2,6 +2,7 @@
 
 mod cli;
 mod laws;
+mod scenarios;
 mod screens;
 mod tidy;
 mod world;

@@ -65,17 +65,27 @@ pub fn scan(world: &World, query: &Query, release: Release, start_ns: u64, end_n
         let wanted =
             |service: &str, at_ns: u64| at_ns >= start_ns && at_ns < end_ns && wanted_streams.contains_key(service);
         for line in lines(world.scenario(), journey, world.now_ns(), &wanted) {
-            let stream = wanted_streams[line.service.as_str()].clone();
-            entries.extend(pass(query, release, stream, line));
+            entries.extend(pass(query, release, &wanted_streams[line.service.as_str()], line));
         }
     }
     entries.sort_by(|a, b| (a.at_ns, &a.stream).cmp(&(b.at_ns, &b.stream)));
     entries
 }
 
-fn pass(query: &Query, release: Release, stream: Labels, line: Line) -> Option<Entry> {
-    let mut entry =
-        Entry { at_ns: line.at_ns, stream, metadata: Labels::new(), parsed: Labels::new(), text: line.text };
+fn pass(query: &Query, release: Release, stream: &Labels, line: Line) -> Option<Entry> {
+    // Nearly all lines fail the first test of the text; no entry is made for them.
+    if let Some(Stage::Line(tests)) = query.stages.first()
+        && !tests.iter().any(|test| test.line(&line.text))
+    {
+        return None;
+    }
+    let mut entry = Entry {
+        at_ns: line.at_ns,
+        stream: stream.clone(),
+        metadata: Labels::new(),
+        parsed: Labels::new(),
+        text: line.text,
+    };
     if release == Release::V3 {
         entry.metadata = line.metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     }
