@@ -52,13 +52,18 @@ impl Play {
         self.runtime.block_on(follow(&sources, anchor, asked, &publish, &cancel))
     }
 
-    /// The truth about what is followed; none when it is wider than one order.
-    pub fn truth(&self, expected: &Expected) -> Option<Story> {
+    /// The truth about what is followed.
+    pub fn truth(&self, expected: &Expected) -> Story {
         let truth = self.order(expected);
         match expected.follow.as_str() {
-            "customer" => None,
-            "order" | "trace" => Some(Story::of_truth(&truth)),
-            _ => Some(Story::of_record(&truth, &self.id(expected))),
+            "order" | "trace" => Story::of_truth(&truth),
+            "customer" => self.running.look(|world| {
+                let customer = &found(world, expected).customer;
+                let orders = world.journeys().filter(|journey| journey.customer == *customer);
+                let stories = orders.map(|journey| Story::of_truth(&journey.truth(world.now_ns())));
+                stories.reduce(Story::and).expect("the customer has an order")
+            }),
+            _ => Story::of_record(&truth, &self.id(expected)),
         }
     }
 

@@ -113,6 +113,19 @@ impl Story {
         Self::of_truth(&alone)
     }
 
+    /// Two stories that end alike, as one.
+    pub fn and(mut self, other: Self) -> Self {
+        assert_eq!(self.outcome, other.outcome, "stories that end differently have no common end");
+        other.attempts.into_iter().for_each(|(lane, ends)| self.attempts.entry(lane).or_default().extend(ends));
+        other.executions.into_iter().for_each(|(service, runs)| *self.executions.entry(service).or_default() += runs);
+        for (lane, ends) in other.deliveries {
+            let known = self.deliveries.entry(lane).or_default();
+            ends.into_iter().for_each(|(end, count)| *known.entry(end).or_default() += count);
+        }
+        self.copies.extend(other.copies);
+        self
+    }
+
     fn deliver(&mut self, topic: &str, service: &str, result: String) {
         let ends = self.deliveries.entry(format!("{topic} > {service}")).or_default();
         *ends.entry(result).or_default() += 1;
