@@ -181,7 +181,7 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         if let Some(last) = message.deliveries.iter().rev().find(|delivery| delivery.result != DeliveryResult::NotDue) {
             let same = message.deliveries.iter().filter(|delivery| {
                 delivery.coordinate == last.coordinate
-                    && delivery.group == last.group
+                    && delivery.reader() == last.reader()
                     && delivery.result == DeliveryResult::Failed
             });
             match last.result {
@@ -293,14 +293,13 @@ fn summary(journey: &Journey) -> SafeText {
         ));
     }
     for message in journey.messages.iter().take(3) {
-        let mut counts: BTreeMap<(&Coordinate, &Option<SafeText>), u32> = BTreeMap::new();
+        let mut counts: BTreeMap<(&Coordinate, &SafeText), u32> = BTreeMap::new();
         for delivery in message.deliveries.iter().filter(|delivery| delivery.ordinal > 0) {
-            *counts.entry((&delivery.coordinate, &delivery.group)).or_default() += 1;
+            *counts.entry((&delivery.coordinate, delivery.reader())).or_default() += 1;
         }
-        for ((at, group), count) in counts.iter().take(4) {
-            let to = group.as_ref().map_or(String::new(), |group| format!(" to {group}"));
+        for ((at, reader), count) in counts.iter().take(4) {
             parts.push(format!(
-                "record {at} delivered {}{to}",
+                "record {at} delivered {} to {reader}",
                 if *count == 1 { "once".to_owned() } else { format!("{count} times") }
             ));
         }

@@ -35,7 +35,11 @@ fn truth_of(world: &World, id: &str) -> Story {
         Identity::Span(..) => None,
     };
     let truth = journey.expect("an example is about an order").truth(world.now_ns());
-    if id.contains('@') { Story::of_record(&truth, id) } else { Story::of_truth(&truth) }
+    if id.contains('@') {
+        Story::of_record(&truth, world.scenario(), id)
+    } else {
+        Story::of_truth(&truth, world.scenario())
+    }
 }
 
 #[test]

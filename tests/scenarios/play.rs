@@ -54,17 +54,19 @@ impl Play {
 
     /// The truth about what is followed.
     pub fn truth(&self, expected: &Expected) -> Story {
-        let truth = self.order(expected);
-        match expected.follow.as_str() {
-            "order" | "trace" => Story::of_truth(&truth),
-            "customer" => self.running.look(|world| {
-                let customer = &found(world, expected).customer;
-                let orders = world.journeys().filter(|journey| journey.customer == *customer);
-                let stories = orders.map(|journey| Story::of_truth(&journey.truth(world.now_ns())));
-                stories.reduce(Story::and).expect("the customer has an order")
-            }),
-            _ => Story::of_record(&truth, &self.id(expected)),
-        }
+        let id = self.id(expected);
+        self.running.look(|world| {
+            let (order, scenario) = (found(world, expected), world.scenario());
+            let of = |journey: &Journey| Story::of_truth(&journey.truth(world.now_ns()), scenario);
+            match expected.follow.as_str() {
+                "order" | "trace" => of(order),
+                "customer" => {
+                    let orders = world.journeys().filter(|journey| journey.customer == order.customer);
+                    orders.map(of).reduce(Story::and).expect("the customer has an order")
+                }
+                _ => Story::of_record(&order.truth(world.now_ns()), scenario, &id),
+            }
+        })
     }
 
     fn sources(&self, missing: &[SourceKind]) -> SourceSet {

@@ -2,6 +2,8 @@
 
 use hopscope::model::Case;
 use hopscope::model::journey::{Attempt, Gap};
+use hopscope::world::Scenario;
+use hopscope::world::scenario::Stack;
 use hopscope::world::truth::{self, DeliveryOutcome, Outcome, SpanId, State, Truth};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +18,8 @@ pub struct Story {
     pub executions: BTreeMap<String, usize>,
     /// Deliveries by `topic > service` and how they ended.
     pub deliveries: BTreeMap<String, BTreeMap<String, usize>>,
+    /// `topic > service: group` of the deliveries whose group some source tells.
+    pub groups: BTreeSet<String>,
     /// `role topic-partition@offset`.
     pub copies: BTreeSet<String>,
 }
@@ -48,14 +52,16 @@ impl Story {
         for message in &case.journey.messages {
             story.copies.extend(message.copies.iter().map(|copy| format!("{} {}", word(copy.role), copy.coordinate)));
             for delivery in &message.deliveries {
-                story.deliver(&delivery.coordinate.topic, delivery.service.as_str(), word(delivery.result));
+                let (topic, service) = (&delivery.coordinate.topic, delivery.service.as_str());
+                story.deliver(topic, service, word(delivery.result));
+                story.groups.extend(delivery.group.as_ref().map(|group| format!("{topic} > {service}: {group}")));
             }
         }
         story
     }
 
     /// What a trace store, a log store and a queue can show of the truth: spans that ended, of traces that were kept.
-    pub fn of_truth(truth: &Truth) -> Self {
+    pub fn of_truth(truth: &Truth, scenario: &Scenario) -> Self {
         let mut story = Self { outcome: outcome(truth).to_owned(), ..Self::default() };
         let calls = truth.operations.iter().filter(|_| truth.sampled);
         for (caller, operation) in calls.filter_map(|operation| Some((operation.caller.as_ref()?, operation))) {
@@ -72,7 +78,12 @@ impl Story {
                 DeliveryOutcome::Failed { .. } => "failed",
                 DeliveryOutcome::RefusedEarly { .. } => "not-due",
             };
-            story.deliver(&delivery.at.topic, &delivery.service, result.to_owned());
+            let (topic, service) = (&delivery.at.topic, &delivery.service);
+            story.deliver(topic, service, result.to_owned());
+            // Python's instrumentation puts no group on its spans.
+            if scenario.service(service).unwrap().stack != Stack::Python {
+                story.groups.insert(format!("{topic} > {service}: {}", delivery.group));
+            }
         }
         for copy in &truth.records {
             let role = match (copy.hop, copy.due_ns) {
@@ -86,7 +97,7 @@ impl Story {
     }
 
     /// What happened to one record alone: the calls on the way to it, its deliveries, and the calls of its handlers.
-    pub fn of_record(truth: &Truth, at: &str) -> Self {
+    pub fn of_record(truth: &Truth, scenario: &Scenario, at: &str) -> Self {
         let mut alone = truth.clone();
         alone.records.retain(|copy| copy.at.to_string() == at);
         alone.deliveries.retain(|delivery| delivery.at.to_string() == at);
@@ -110,18 +121,25 @@ impl Story {
             }
         }
         alone.operations = kept.into_iter().map(|number| truth.operations[number].clone()).collect();
-        Self::of_truth(&alone)
+        Self::of_truth(&alone, scenario)
     }
 
     /// Two stories that end alike, as one.
     pub fn and(mut self, other: Self) -> Self {
         assert_eq!(self.outcome, other.outcome, "stories that end differently have no common end");
-        other.attempts.into_iter().for_each(|(lane, ends)| self.attempts.entry(lane).or_default().extend(ends));
-        other.executions.into_iter().for_each(|(service, runs)| *self.executions.entry(service).or_default() += runs);
+        for (lane, ends) in other.attempts {
+            self.attempts.entry(lane).or_default().extend(ends);
+        }
+        for (service, runs) in other.executions {
+            *self.executions.entry(service).or_default() += runs;
+        }
         for (lane, ends) in other.deliveries {
             let known = self.deliveries.entry(lane).or_default();
-            ends.into_iter().for_each(|(end, count)| *known.entry(end).or_default() += count);
+            for (end, count) in ends {
+                *known.entry(end).or_default() += count;
+            }
         }
+        self.groups.extend(other.groups);
         self.copies.extend(other.copies);
         self
     }
