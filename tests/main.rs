@@ -3,6 +3,7 @@
 mod cli;
 mod laws;
 mod rude;
+mod scenarios;
 mod screens;
 mod tidy;
 mod wire;

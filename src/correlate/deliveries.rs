@@ -6,7 +6,7 @@ use super::scope::Scope;
 use crate::model::journey::{Delivery, DeliveryResult};
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SafeText, SpanId, SpanRow, SpanStore, Tier, TraceId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Finds the deliveries of the scope, by record, group and time.
 pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, scope: &Scope) -> Vec<Delivery> {
@@ -52,18 +52,33 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         let key = |delivery: &Delivery| delivery.span.map(|row| sort_key(spans.span(row)));
         (&a.coordinate, &a.group, key(a)).cmp(&(&b.coordinate, &b.group, key(b)))
     });
-    for delivery in &mut found {
-        if delivery.group.is_none() {
-            delivery.group = groups.get(&delivery.coordinate).cloned();
-        }
-    }
-    let mut counts: BTreeMap<(Coordinate, Option<SafeText>), u32> = BTreeMap::new();
+    name_groups(&mut found, &groups);
+    let mut counts: BTreeMap<(Coordinate, SafeText), u32> = BTreeMap::new();
     for delivery in found.iter_mut().filter(|delivery| delivery.result != DeliveryResult::NotDue) {
-        let count = counts.entry((delivery.coordinate.clone(), delivery.group.clone())).or_default();
+        let count = counts.entry((delivery.coordinate.clone(), delivery.reader().clone())).or_default();
         *count += 1;
         delivery.ordinal = *count;
     }
     found
+}
+
+/// Gives deliveries without a group the one that the headers of a copy name, unless another delivery of the record names
+/// that group itself, or more than one service was handed it: then nothing tells which of them it was.
+fn name_groups(deliveries: &mut [Delivery], named: &BTreeMap<Coordinate, SafeText>) {
+    let mut nameless: BTreeMap<Coordinate, BTreeSet<SafeText>> = BTreeMap::new();
+    let mut known: BTreeSet<(Coordinate, SafeText)> = BTreeSet::new();
+    for delivery in deliveries.iter() {
+        match &delivery.group {
+            Some(group) => drop(known.insert((delivery.coordinate.clone(), group.clone()))),
+            None => drop(nameless.entry(delivery.coordinate.clone()).or_default().insert(delivery.service.clone())),
+        }
+    }
+    for delivery in deliveries.iter_mut().filter(|delivery| delivery.group.is_none()) {
+        let at = &delivery.coordinate;
+        let alone = nameless.get(at).is_some_and(|services| services.len() == 1);
+        delivery.group =
+            named.get(at).filter(|group| alone && !known.contains(&(at.clone(), (*group).clone()))).cloned();
+    }
 }
 
 /// Returns the records a consumer span handles: by its own attributes, else by the producer span it links to or hangs on.

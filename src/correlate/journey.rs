@@ -170,6 +170,8 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
             return Outcome::Waiting { due: copy.due };
         }
     }
+    let ended = root_ending(material);
+    let failed = matches!(ended, Some(AttemptResult::Failed | AttemptResult::TimedOut));
     let mut again = journey
         .operations
         .iter()
@@ -179,7 +181,7 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         if let Some(last) = message.deliveries.iter().rev().find(|delivery| delivery.result != DeliveryResult::NotDue) {
             let same = message.deliveries.iter().filter(|delivery| {
                 delivery.coordinate == last.coordinate
-                    && delivery.group == last.group
+                    && delivery.reader() == last.reader()
                     && delivery.result == DeliveryResult::Failed
             });
             match last.result {
@@ -187,10 +189,12 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
                 DeliveryResult::Failed if same.count() >= 3 => return Outcome::Blocked,
                 // A program without process spans leaves no end, but its commit shows that it went on.
                 DeliveryResult::Unknown if is_committed(material, &last.coordinate) => {}
+                // A request that was answered with an error has failed, whatever is still told about it.
+                DeliveryResult::Failed | DeliveryResult::Unknown if failed => {}
                 DeliveryResult::Failed | DeliveryResult::Unknown => return Outcome::InProgress,
                 DeliveryResult::Handled | DeliveryResult::NotDue => {}
             }
-        } else {
+        } else if !failed {
             let jaeger = material.coverage.iter().find(|coverage| coverage.source == SourceKind::Jaeger);
             let known = jaeger.is_some_and(|jaeger| matches!(jaeger.reach, Reach::Full)) && material.queues.is_some();
             let read = message.copies.iter().any(|copy| is_committed(material, &copy.coordinate));
@@ -198,25 +202,28 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         }
     }
     let unread = |reason: Absence| matches!(reason, Absence::NotReachable);
-    let roots: Vec<_> = material
-        .index
-        .order
-        .iter()
-        .filter(|row| material.scope.spans[**row as usize] && material.index.parent[**row as usize].is_none())
-        .map(|row| material.spans.span(SpanRow(*row)))
-        .filter(|span| {
-            matches!(span.kind(), SpanKind::Server | SpanKind::Internal | SpanKind::Client | SpanKind::Unspecified)
-        })
-        .collect();
-    let ended = roots.iter().find(|span| !material.index.orphan[span.row().0 as usize]);
     let unseen = messages.iter().all(|message| message.deliveries.is_empty())
         && (messages.is_empty() || journey.gaps.iter().any(|gap| unread(gap.reason)));
-    match ended.map(|span| attempts::ending(*span).0) {
+    match ended {
         Some(AttemptResult::Failed | AttemptResult::TimedOut) => Outcome::Failed,
         Some(AttemptResult::Unknown) | None if unseen => Outcome::Unknown,
         Some(_) | None if again => Outcome::SucceededAfterRetries,
         Some(_) | None => Outcome::Succeeded,
     }
+}
+
+/// How the request from outside ended: the first root span of the scope that speaks for work and not for a queue.
+fn root_ending(material: &Material<'_>) -> Option<AttemptResult> {
+    let index = material.index;
+    let mut roots = index
+        .order
+        .iter()
+        .filter(|row| material.scope.spans[**row as usize] && index.parent[**row as usize].is_none())
+        .map(|row| material.spans.span(SpanRow(*row)))
+        .filter(|span| {
+            matches!(span.kind(), SpanKind::Server | SpanKind::Internal | SpanKind::Client | SpanKind::Unspecified)
+        });
+    roots.find(|span| !index.orphan[span.row().0 as usize]).map(|span| attempts::ending(span).0)
 }
 
 fn hops(material: &Material<'_>, journey: &Journey) -> Vec<Hop> {
@@ -286,14 +293,13 @@ fn summary(journey: &Journey) -> SafeText {
         ));
     }
     for message in journey.messages.iter().take(3) {
-        let mut counts: BTreeMap<(&Coordinate, &Option<SafeText>), u32> = BTreeMap::new();
+        let mut counts: BTreeMap<(&Coordinate, &SafeText), u32> = BTreeMap::new();
         for delivery in message.deliveries.iter().filter(|delivery| delivery.ordinal > 0) {
-            *counts.entry((&delivery.coordinate, &delivery.group)).or_default() += 1;
+            *counts.entry((&delivery.coordinate, delivery.reader())).or_default() += 1;
         }
-        for ((at, group), count) in counts.iter().take(4) {
-            let to = group.as_ref().map_or(String::new(), |group| format!(" to {group}"));
+        for ((at, reader), count) in counts.iter().take(4) {
             parts.push(format!(
-                "record {at} delivered {}{to}",
+                "record {at} delivered {} to {reader}",
                 if *count == 1 { "once".to_owned() } else { format!("{count} times") }
             ));
         }

@@ -3,6 +3,7 @@
 use super::hunt::{Limits, Settings};
 use super::reads::{self, TopicHint};
 use super::scope::Scope;
+use crate::model::queue::Group;
 use crate::model::{Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, SpanStore, TraceId, Window};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,9 +164,18 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
             }
         }
     }
-    let delivered: BTreeSet<Coordinate> =
-        known.spans.iter().filter(|span| reads::handling(*span).is_some()).filter_map(reads::coordinate).collect();
-    for at in known.scope.coordinates.keys().filter(|at| !delivered.contains(*at)) {
+    // Who was seen to handle a record: its group, or its service where the instrumentation names no group.
+    let mut readers: BTreeMap<Coordinate, BTreeSet<SmolStr>> = BTreeMap::new();
+    for span in known.spans.iter().filter(|span| reads::handling(*span).is_some()) {
+        if let Some(at) = reads::coordinate(span) {
+            readers.entry(at).or_default().insert(reads::group(span).unwrap_or_else(|| span.service().into()));
+        }
+    }
+    let is_delivered = |at: &Coordinate| {
+        let seen = readers.get(at).map_or(0, BTreeSet::len);
+        seen > 0 && seen >= known.queues.map_or(0, |queues| passed(queues, at))
+    };
+    for at in known.scope.coordinates.keys().filter(|at| !is_delivered(at)) {
         for service in services.clone() {
             want(&service, "messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset).into());
         }
@@ -174,6 +184,18 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
         }
     }
     wants
+}
+
+/// Counts the groups that committed an offset behind a record.
+fn passed(queues: &QueueState, at: &Coordinate) -> usize {
+    let behind = |group: &&Group| {
+        group.commits.iter().any(|commit| {
+            commit.topic == at.topic
+                && commit.partition == at.partition
+                && commit.committed.is_some_and(|offset| offset > at.offset)
+        })
+    };
+    queues.groups.iter().filter(behind).count()
 }
 
 fn scans(known: &Known<'_>) -> Vec<Want> {

@@ -360,6 +360,13 @@ pub struct Gap {
     pub detail: SafeText,
 }
 
+impl Delivery {
+    /// Returns who was handed the record: the consumer group, or the service where no source tells the group.
+    pub fn reader(&self) -> &SafeText {
+        self.group.as_ref().unwrap_or(&self.service)
+    }
+}
+
 impl Operation {
     /// Returns the number of runs at the callee over all attempts.
     pub fn executions(&self) -> usize {

@@ -183,6 +183,7 @@ impl Turn<'_> {
             OnFailure::Skip => {
                 let text = format_smolstr!("skipping record {}: {message}", self.at);
                 calls.log(scope, handled_ns, Level::Error, text, &[]);
+                calls.journey.skipped.push((self.at.clone(), self.group.clone(), handled_ns + MS));
                 (handled_ns + MS, Next::Advance(handled_ns + MS))
             }
             OnFailure::Block { every_ms } => {

@@ -169,8 +169,8 @@ impl World {
         let mut journey = Journey {
             number,
             order_id: format_smolstr!("{}{}", scenario.id_prefix, rng.word(6)),
-            customer: format_smolstr!("cus-{:04}", rng.between(1, 900)),
-            amount_cents: rng.between(490, 24_990),
+            customer: format_smolstr!("cus-{:04}", rng.between(1, scenario.customers)),
+            amount_cents: rng.between(scenario.amounts_cents[0], scenario.amounts_cents[1]),
             trace_id: TraceId(rng.trace_id()),
             sampled: !rng.happens(scenario.unsampled_share),
             hostile: false,
@@ -183,6 +183,7 @@ impl World {
             logs: Vec::new(),
             last_ns: at_ns,
             strikes: BTreeMap::new(),
+            skipped: Vec::new(),
             expected: 0,
         };
         // The planned examples must be visible in the trace store, whatever the dice say.

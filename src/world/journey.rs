@@ -43,6 +43,8 @@ pub struct Journey {
     pub last_ns: u64,
     /// How often each fault (by number) has struck.
     pub(super) strikes: BTreeMap<usize, u32>,
+    /// Records that a group gave up, and when, nanoseconds since the Unix epoch.
+    pub(super) skipped: Vec<(Coordinate, SmolStr, u64)>,
     /// Deliveries that must happen (groups times original records), to tell when all is done.
     pub(super) expected: usize,
 }
@@ -170,6 +172,9 @@ impl Journey {
                 }
             }
             Some(_) | None => return State::InProgress,
+        }
+        if let Some((at, group, _)) = self.skipped.iter().find(|(_, _, at_ns)| *at_ns <= now_ns) {
+            return State::Skipped { at: at.clone(), group: group.clone() };
         }
         let done = self
             .deliveries

@@ -53,6 +53,12 @@ pub struct Scenario {
     pub unsampled_share: f64,
     /// Prefix of the business id, such as `ord-`.
     pub id_prefix: SmolStr,
+    /// Amounts of orders in cents, least and most.
+    #[serde(default = "default_amounts_cents")]
+    pub amounts_cents: [u64; 2],
+    /// Number of customers.
+    #[serde(default = "default_customers")]
+    pub customers: u64,
     /// Services by name.
     #[serde(rename = "service")]
     pub services: Vec<Service>,
@@ -75,6 +81,14 @@ pub struct Scenario {
 
 fn default_history_s() -> u64 {
     2_400
+}
+
+fn default_amounts_cents() -> [u64; 2] {
+    [490, 24_990]
+}
+
+fn default_customers() -> u64 {
+    900
 }
 
 fn default_keep_s() -> u64 {

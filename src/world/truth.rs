@@ -274,6 +274,13 @@ pub enum State {
         /// The dead letter.
         at: Coordinate,
     },
+    /// A group failed to handle a record and went on without it.
+    Skipped {
+        /// The record.
+        at: Coordinate,
+        /// The group.
+        group: SmolStr,
+    },
     /// A group tries one of its records again and again.
     Blocked {
         /// The record.

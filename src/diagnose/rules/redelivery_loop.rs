@@ -5,7 +5,7 @@
 //! # Why it matters
 //! Every delivery repeats the handler's effects and holds up what stands behind it.
 //! # How it is judged
-//! Deliveries of one coordinate to one group are counted, and failed deliveries over all copies. Refusals of records
+//! Deliveries of one coordinate to one group (to one service, where no source tells the group) are counted, and failed deliveries over all copies. Refusals of records
 //! that are not due are no deliveries.
 //! # What it is mistaken for
 //! Several groups reading one record, each once; a planned replay.
@@ -38,14 +38,14 @@ fn check(case: &Case) -> Verdict {
         let real: Vec<&Delivery> = message.deliveries.iter().filter(|delivery| delivery.ordinal > 0).collect();
         claimed =
             claimed.max(message.copies.iter().filter_map(|copy| copy.attempt).max().unwrap_or(0).saturating_sub(1));
-        let mut by_group: BTreeMap<_, Vec<&Delivery>> = BTreeMap::new();
+        let mut by_reader: BTreeMap<_, Vec<&Delivery>> = BTreeMap::new();
         for delivery in &real {
-            by_group.entry((&delivery.coordinate, &delivery.group)).or_default().push(delivery);
+            by_reader.entry((&delivery.coordinate, delivery.reader())).or_default().push(delivery);
         }
         let before = findings.len();
-        for ((at, group), deliveries) in by_group.iter().filter(|(_, deliveries)| deliveries.len() >= LOOP) {
-            let to = group.as_ref().map_or(String::new(), |group| format!(" to {group}"));
-            findings.push(finding(&format!("record {at} was delivered {} times{to}", deliveries.len()), deliveries));
+        for ((at, reader), deliveries) in by_reader.iter().filter(|(_, deliveries)| deliveries.len() >= LOOP) {
+            let what = format!("record {at} was delivered {} times to {reader}", deliveries.len());
+            findings.push(finding(&what, deliveries));
         }
         let failed: Vec<&Delivery> =
             real.into_iter().filter(|delivery| delivery.result == DeliveryResult::Failed).collect();

@@ -1,0 +1,167 @@
+//! Incidents as data: each folder holds a scenario, which the world model plays, and the answer that is right for it.
+//!
+//! The real engine follows an id over real sockets. What it tells is reduced to a `Story` and compared with the answer
+//! file, which was thought out from the scenario; the answer in turn is compared with what the world model knows to
+//! have happened. So a wrong answer file, a wrong world and a wrong engine are told apart.
+//! Every scenario has a twin that looks alike and must be judged otherwise, and is told again with a source missing.
+//!
+//! To add one, copy `dead-letter/`.
+
+#![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
+
+mod answer;
+mod demo;
+mod play;
+mod story;
+
+use answer::{Answer, Expected, Kind};
+use hopscope::model::journey::Outcome;
+use hopscope::model::verdict::Severity;
+use hopscope::model::{Case, Reach, Verdict};
+use hopscope::world::Scenario;
+use play::Play;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use story::Story;
+
+/// Offences of one case, each with what was expected and what came.
+struct Complaints<'a> {
+    place: String,
+    all: &'a mut Vec<String>,
+}
+
+impl Complaints<'_> {
+    fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, expected: &T, came: &T) {
+        if expected != came {
+            self.all.push(format!("{}: {what}\n    expected {expected:?}\n    came     {came:?}", self.place));
+        }
+    }
+
+    fn demand(&mut self, holds: bool, what: &str) {
+        if !holds {
+            self.all.push(format!("{}: {what}", self.place));
+        }
+    }
+}
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn read(folder: &Path) -> (Scenario, Answer) {
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let scenario = Scenario::from_toml(&text("scenario.toml")).unwrap();
+    let answer = toml::from_str(&text("answer.toml")).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    (scenario, answer)
+}
+
+fn check(name: &str, all: &mut Vec<String>) {
+    let folder = folders().into_iter().find(|folder| folder.ends_with(name)).unwrap();
+    let (scenario, answer) = read(&folder);
+    let play = Play::start(scenario);
+    for expected in &answer.cases {
+        let mut complaints = Complaints { place: format!("{name}: {}", expected.name), all };
+        let case = play.follow(expected);
+        judge(&play, expected, &case, &mut complaints);
+        if !expected.missing.is_empty() {
+            weaker(&play.follow(&expected.with_all_sources()), &case, expected, &mut complaints);
+        }
+    }
+}
+
+fn judge(play: &Play, expected: &Expected, case: &Case, complaints: &mut Complaints<'_>) {
+    let told = Story::of_case(case);
+    if expected.missing.is_empty() {
+        let truth = play.truth(expected);
+        complaints.same("the world's truth, as the engine tells it", &truth, &told);
+        complaints.same("the answer file against the truth", expected, &expected.answered_by(&truth));
+        complaints.demand(case.is_complete(), "with every source answering, the case must be complete");
+    }
+    complaints.same("the answer file against the engine", expected, &expected.answered_by(&told));
+    let said = |code: &str| case.verdicts.iter().find(|(known, _)| known == code).map(|(_, verdict)| word(verdict));
+    let lists = [
+        ("findings", &expected.found),
+        ("clear", &expected.clear),
+        ("unknown", &expected.unknown),
+        ("not applicable", &expected.not_applicable),
+    ];
+    for (wanted, codes) in lists {
+        for code in codes {
+            complaints.same(&format!("rule {code}"), &Some(wanted), &said(code));
+        }
+    }
+    for (code, verdict) in &case.verdicts {
+        let Verdict::Findings(findings) = verdict else { continue };
+        let serious = findings.iter().find(|finding| finding.severity >= Severity::Warn);
+        if let Some(finding) = serious.filter(|_| !expected.found.contains(&code.to_string())) {
+            complaints.demand(false, &format!("{code} is not in the answer, and says: {}", finding.sentence));
+        }
+    }
+    let gaps: BTreeSet<String> = case.journey.gaps.iter().map(story::absence).collect();
+    complaints.same("absences", &expected.absences, &gaps);
+}
+
+/// What must hold of every case that lacks a source, compared with the same case that has all.
+fn weaker(whole: &Case, case: &Case, expected: &Expected, complaints: &mut Complaints<'_>) {
+    for source in expected.missing() {
+        let reach = case.coverage_of(source).unwrap().reach;
+        complaints.demand(
+            matches!(reach, Reach::None | Reach::NotAsked),
+            &format!("{source} refuses connections, and its reach is {reach:?}"),
+        );
+    }
+    complaints.demand(!case.is_complete(), "a case without a source calls itself complete");
+    for ((code, before), (_, after)) in whole.verdicts.iter().zip(&case.verdicts) {
+        let sentence = format!("{code} said `{}` with every source and says `{}` without", word(before), word(after));
+        let is_healthier = matches!(before, Verdict::Findings(_)) && matches!(after, Verdict::Clear);
+        let is_new = matches!(after, Verdict::Findings(_)) && !matches!(before, Verdict::Findings(_));
+        // What is missing is more when a source is missing.
+        complaints.demand(!is_healthier && (!is_new || code == "R25"), &sentence);
+    }
+    let is_well = |outcome: &Outcome| matches!(outcome, Outcome::Succeeded | Outcome::SucceededAfterRetries);
+    complaints.demand(
+        is_well(&whole.journey.outcome) || !is_well(&case.journey.outcome),
+        "a missing source made a good end of a bad one",
+    );
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Findings(_) => "findings",
+        Verdict::Clear => "clear",
+        Verdict::Unknown(_) => "unknown",
+        Verdict::NotApplicable => "not applicable",
+    }
+}
+
+#[test]
+fn every_scenario_has_a_twin_and_a_missing_source() {
+    let mut offences = Vec::new();
+    for folder in folders() {
+        let (_, answer) = read(&folder);
+        for kind in Kind::ALL {
+            let mut cases = answer.cases.iter().filter(|case| case.kind == kind);
+            if !cases.clone().any(|case| case.missing.is_empty() == (kind != Kind::SourceMissing)) {
+                offences.push(format!("{}: no case of the kind {kind:?}", folder.display()));
+            }
+            if cases.any(|case| (kind == Kind::SourceMissing) == case.missing.is_empty()) {
+                offences.push(format!("{}: a case that names the wrong kind", folder.display()));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn every_scenario_is_told_and_judged_as_it_happened() {
+    let mut complaints = Vec::new();
+    for folder in folders() {
+        check(&folder.file_name().unwrap().to_string_lossy(), &mut complaints);
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
