@@ -4,7 +4,6 @@ use super::format::Look;
 use super::present::light_word;
 use super::report::findings;
 use crate::model::case::Progress;
-use crate::model::coverage::NotFollowed;
 use crate::model::journey::{Row, RowKind};
 use crate::model::now::Light;
 use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, SourceKind, Timestamp, Verdict, text};
@@ -194,14 +193,7 @@ fn write_searched(page: &mut Page<'_>, case: &Case) {
         page.head("seen and not followed");
     }
     for entry in &case.ledger {
-        let reason = match entry.reason {
-            NotFollowed::Hub => "too common",
-            NotFollowed::WiderScope => "wider than this question",
-            NotFollowed::Budget => "budget spent",
-            NotFollowed::SourceDown => "source down",
-            NotFollowed::NotConfigured => "source not configured",
-            NotFollowed::Depth => "too far away",
-        };
+        let reason = entry.reason.words();
         page.wrapped(4, &format!("  {}: {reason}; {}", entry.id.as_str(), entry.detail.as_str()));
     }
 }

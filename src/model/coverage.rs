@@ -122,3 +122,17 @@ impl Absence {
         }
     }
 }
+
+impl NotFollowed {
+    /// Returns the words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Hub => "too common",
+            Self::WiderScope => "wider than this question",
+            Self::Budget => "budget spent",
+            Self::SourceDown => "source down",
+            Self::NotConfigured => "source not configured",
+            Self::Depth => "too far away",
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Everything known about one row, as lines to be wrapped.
 
-use super::story::{finding_of, not_followed, severity_role};
+use super::story::{finding_of, severity_role};
 use super::{Subject, role_of};
 use crate::export::present::light_word;
 use crate::model::journey::{Fact, Row};
@@ -138,7 +138,7 @@ pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
         Subject::Ledger(at) => case.ledger.get(at).map_or_else(Vec::new, |entry| {
             vec![
                 title(entry.id.clone()),
-                field("not followed", not_followed(entry.reason)),
+                field("not followed", entry.reason.words()),
                 field("because", entry.detail.clone()),
             ]
         }),

@@ -2,7 +2,7 @@
 
 use super::{Item, Room, Screen, Subject, describe, hash, role_of};
 use crate::model::case::Progress;
-use crate::model::coverage::{NotFollowed, Reach};
+use crate::model::coverage::Reach;
 use crate::model::journey::{Mark, Outcome, Row, RowKind};
 use crate::model::verdict::{Confidence, Finding, Severity};
 use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
@@ -93,7 +93,7 @@ impl Screen for Story {
             Subject::Ledger(at) => case.ledger.get(at).map_or_else(Stripe::default, |entry| {
                 Stripe::of("   ", Role::Dim)
                     .and(entry.id.clone(), Role::Text)
-                    .and(format!(": {}; ", not_followed(entry.reason)), Role::Dim)
+                    .and(format!(": {}; ", entry.reason.words()), Role::Dim)
                     .and(entry.detail.clone(), Role::Dim)
             }),
             Subject::Query(at) => case.queries.get(at).map_or_else(Stripe::default, |query| {
@@ -124,18 +124,6 @@ impl Screen for Story {
             (Some(_), true) => "waiting for the first answer",
             (Some(_), false) => "nothing is known: no source is configured that could be asked",
         }
-    }
-}
-
-/// Returns the words of a reason not to follow.
-pub(super) const fn not_followed(reason: NotFollowed) -> &'static str {
-    match reason {
-        NotFollowed::Hub => "too common",
-        NotFollowed::WiderScope => "wider than this question",
-        NotFollowed::Budget => "budget spent",
-        NotFollowed::SourceDown => "source down",
-        NotFollowed::NotConfigured => "source not configured",
-        NotFollowed::Depth => "too far away",
     }
 }
 
