@@ -1,12 +1,12 @@
 //! The built-in incident: every id that the demo offers is told as it happened, and only read.
 
-use super::play::Play;
 use super::story::Story;
+use crate::screens::library::{Answers, library};
 use hopscope::model::Identity;
 use hopscope::model::id::recognise;
+use hopscope::world::World;
 use hopscope::world::journey::Journey;
 use hopscope::world::truth::TraceId;
-use hopscope::world::{Scenario, World};
 
 /// The Kafka requests that read and change nothing (message names of Kafka 4.3's protocol).
 const READS: [&str; 12] = [
@@ -44,12 +44,12 @@ fn truth_of(world: &World, id: &str) -> Story {
 
 #[test]
 fn every_example_is_told_as_it_happened() {
-    let play = Play::start(Scenario::checkout());
+    let library = library();
     let mut complaints = Vec::new();
-    for example in &play.running.examples {
-        let case = play.follow_id(&example.id, &[]);
+    for example in &library.running.examples {
+        let case = library.case(Answers::All, &recognise(&example.id).unwrap());
         let told = Story::of_case(&case);
-        let mut truth = play.running.look(|world| truth_of(world, &example.id));
+        let mut truth = library.running.look(|world| truth_of(world, &example.id));
         if example.label == "not sampled" {
             // Groups committed offsets behind its records, and no span tells how their handlers ended.
             truth.outcome = "unknown".to_owned();
@@ -58,7 +58,7 @@ fn every_example_is_told_as_it_happened() {
             complaints.push(format!("{} ({})\n  truth {truth:?}\n  told  {told:?}", example.label, example.id));
         }
     }
-    let asked = play.running.requests();
+    let asked = library.running.requests();
     let writes: Vec<&String> = asked.keys().filter(|api| !READS.contains(&api.as_str())).collect();
     assert!(asked.contains_key("Fetch") && writes.is_empty(), "{asked:?}");
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));

@@ -21,7 +21,7 @@ const S: u64 = 1_000_000_000;
 
 pub struct Play {
     runtime: Runtime,
-    pub running: Running,
+    running: Running,
     now_ns: u64,
 }
 
@@ -39,15 +39,10 @@ impl Play {
 
     /// What the engine tells of a case.
     pub fn follow(&self, expected: &Expected) -> Case {
-        self.follow_id(&self.id(expected), &expected.missing())
-    }
-
-    /// What the engine tells of a pasted text when these sources refuse connections.
-    pub fn follow_id(&self, id: &str, missing: &[SourceKind]) -> Case {
-        let anchor = recognise(id).unwrap();
+        let anchor = recognise(&self.id(expected)).unwrap();
         let asked = Asked { at: Timestamp(self.now_ns as i64), window: None, since: Nanos::from_secs(3_600) };
         let _inside = self.runtime.enter();
-        let (sources, cancel) = (self.sources(missing), CancellationToken::new());
+        let (sources, cancel) = (self.sources(&expected.missing()), CancellationToken::new());
         let (publish, _) = watch::channel(Arc::new(blank(&sources, anchor.clone(), asked)));
         self.runtime.block_on(follow(&sources, anchor, asked, &publish, &cancel))
     }

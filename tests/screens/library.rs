@@ -32,7 +32,7 @@ pub enum Answers {
 
 pub struct Library {
     runtime: Runtime,
-    running: Running,
+    pub running: Running,
     told: Mutex<BTreeMap<(Answers, String), Arc<Case>>>,
     read: Mutex<BTreeMap<Answers, Arc<Now>>>,
 }

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod behaviour;
-mod library;
+pub mod library;
 
 use hopscope::model::SafeText;
 use hopscope::model::id::recognise;
