@@ -104,18 +104,26 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
     }
     for message in &journey.messages {
         for copy in message.copies.iter().filter(|copy| copy.role != CopyRole::DeadLetter) {
-            let delivered = message.deliveries.iter().any(|delivery| delivery.coordinate == copy.coordinate);
-            if !delivered
-                && reach(SourceKind::Jaeger) == Some(Reach::Full)
-                && !is_waiting(material, message, &copy.coordinate)
-            {
-                let detail = if is_committed(material, &copy.coordinate) {
-                    "a group committed an offset behind it, but no span tells of it: not sampled or not instrumented"
-                } else {
-                    "no consumer span names this record or links to its producer span"
-                };
-                gap(format!("deliveries of {}", copy.coordinate), Absence::NotFound, detail.to_owned());
+            let own = || message.deliveries.iter().filter(|delivery| delivery.coordinate == copy.coordinate);
+            if reach(SourceKind::Jaeger) != Some(Reach::Full) || is_waiting(material, message, &copy.coordinate) {
+                continue;
             }
+            // Deliveries without a group may be those of several groups.
+            let named: BTreeSet<&SafeText> = own().filter_map(|delivery| delivery.group.as_ref()).collect();
+            let seen = named.len() + own().filter(|delivery| delivery.group.is_none()).count();
+            let passed = material.queues.map_or(0, |queues| queues.passed(&copy.coordinate));
+            let detail = match (seen, passed) {
+                (0, 0) => "no consumer span names this record or links to its producer span".to_owned(),
+                (0, _) => {
+                    "a group committed an offset behind it, but no span tells of it: not sampled or not instrumented"
+                        .to_owned()
+                }
+                (seen, passed) if seen < passed => format!(
+                    "{passed} groups committed an offset behind it, and spans tell of {seen}: not sampled or not instrumented"
+                ),
+                _ => continue,
+            };
+            gap(format!("deliveries of {}", copy.coordinate), Absence::NotFound, detail);
         }
     }
     for row in material
@@ -142,13 +150,7 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
 }
 
 fn is_committed(material: &Material<'_>, at: &Coordinate) -> bool {
-    material.queues.is_some_and(|queues| {
-        queues.groups.iter().flat_map(|group| &group.commits).any(|commit| {
-            commit.topic == at.topic
-                && commit.partition == at.partition
-                && commit.committed.is_some_and(|offset| offset > at.offset)
-        })
-    })
+    material.queues.is_some_and(|queues| queues.passed(at) > 0)
 }
 
 fn is_waiting(material: &Material<'_>, message: &Message, at: &Coordinate) -> bool {
@@ -204,9 +206,11 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
     let unread = |reason: Absence| matches!(reason, Absence::NotReachable);
     let unseen = messages.iter().all(|message| message.deliveries.is_empty())
         && (messages.is_empty() || journey.gaps.iter().any(|gap| unread(gap.reason)));
+    // Without the trace in which it began, the good end of one consumer says little.
+    let lost = material.scope.traces.keys().any(|trace| !journey.traces.contains(trace));
     match ended {
         Some(AttemptResult::Failed | AttemptResult::TimedOut) => Outcome::Failed,
-        Some(AttemptResult::Unknown) | None if unseen => Outcome::Unknown,
+        Some(AttemptResult::Unknown) | None if unseen || lost => Outcome::Unknown,
         Some(_) | None if again => Outcome::SucceededAfterRetries,
         Some(_) | None => Outcome::Succeeded,
     }

@@ -3,7 +3,6 @@
 use super::hunt::{Limits, Settings};
 use super::reads::{self, TopicHint};
 use super::scope::Scope;
-use crate::model::queue::Group;
 use crate::model::{Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, SpanStore, TraceId, Window};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,7 +172,7 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     }
     let is_delivered = |at: &Coordinate| {
         let seen = readers.get(at).map_or(0, BTreeSet::len);
-        seen > 0 && seen >= known.queues.map_or(0, |queues| passed(queues, at))
+        seen > 0 && seen >= known.queues.map_or(0, |queues| queues.passed(at))
     };
     for at in known.scope.coordinates.keys().filter(|at| !is_delivered(at)) {
         for service in services.clone() {
@@ -184,18 +183,6 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
         }
     }
     wants
-}
-
-/// Counts the groups that committed an offset behind a record.
-fn passed(queues: &QueueState, at: &Coordinate) -> usize {
-    let behind = |group: &&Group| {
-        group.commits.iter().any(|commit| {
-            commit.topic == at.topic
-                && commit.partition == at.partition
-                && commit.committed.is_some_and(|offset| offset > at.offset)
-        })
-    };
-    queues.groups.iter().filter(behind).count()
 }
 
 fn scans(known: &Known<'_>) -> Vec<Want> {

@@ -8,7 +8,7 @@
 
 pub mod rules;
 
-use crate::model::{Case, Reach, SafeText, SourceKind, Verdict};
+use crate::model::{Case, Identity, Reach, SafeText, SourceKind, TraceId, Verdict};
 use smol_str::SmolStr;
 
 /// One rule.
@@ -39,7 +39,8 @@ pub fn run(case: &Case) -> Vec<(SmolStr, Verdict)> {
     RULES.iter().map(|rule| (SmolStr::new_static(rule.code), (rule.check)(case))).collect()
 }
 
-/// Returns `Clear` when every named source answered in full, else `Unknown` with the first that did not.
+/// Returns `Clear` when every named source answered in full and no trace of the case is lost, else `Unknown` with the
+/// first thing that is missing.
 pub(crate) fn clear_if_seen(case: &Case, needed: &[SourceKind]) -> Verdict {
     for source in needed {
         let reach = case.coverage_of(*source).map_or(Reach::NotConfigured, |coverage| coverage.reach);
@@ -49,6 +50,21 @@ pub(crate) fn clear_if_seen(case: &Case, needed: &[SourceKind]) -> Verdict {
                 reach.word()
             )));
         }
+        if let Some(trace) = lost_trace(case).filter(|_| *source == SourceKind::Jaeger) {
+            return Verdict::Unknown(SafeText::new(&format!(
+                "trace {trace} was not kept or not found; it could not have been seen"
+            )));
+        }
     }
     Verdict::Clear
+}
+
+/// Returns a trace that belongs to the case and of which no span is there.
+fn lost_trace(case: &Case) -> Option<TraceId> {
+    let named = case.aliases.iter().map(|alias| &alias.identity).chain([&case.anchor.identity]);
+    let mut traces = named.filter_map(|identity| match identity {
+        Identity::Trace(trace) | Identity::Span(trace, _) => Some(*trace),
+        Identity::Record(_) | Identity::Business(_) => None,
+    });
+    traces.find(|trace| !case.journey.traces.contains(trace))
 }

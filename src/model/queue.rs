@@ -1,5 +1,6 @@
 //! Queue state at an instant: brokers, topics, partitions, consumer groups, committed offsets, lag.
 
+use super::id::Coordinate;
 use super::time::Timestamp;
 use smol_str::SmolStr;
 
@@ -124,6 +125,16 @@ pub struct Lag {
 }
 
 impl QueueState {
+    /// Counts the groups that committed an offset behind a record.
+    pub fn passed(&self, at: &Coordinate) -> usize {
+        let behind = |commit: &Commit| {
+            commit.topic == at.topic
+                && commit.partition == at.partition
+                && commit.committed.is_some_and(|offset| offset > at.offset)
+        };
+        self.groups.iter().filter(|group| group.commits.iter().any(behind)).count()
+    }
+
     /// Returns a topic by name.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.iter().find(|topic| topic.name == name)

@@ -23,6 +23,7 @@ use play::Play;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use story::Story;
 
 /// Offences of one case, each with what was expected and what came.
@@ -60,14 +61,14 @@ fn read(folder: &Path) -> (Scenario, Answer) {
     (scenario, answer)
 }
 
-fn check(name: &str, all: &mut Vec<String>) {
-    let folder = folders().into_iter().find(|folder| folder.ends_with(name)).unwrap();
-    let (scenario, answer) = read(&folder);
+fn check(folder: &Path) -> Vec<String> {
+    let (scenario, answer) = read(folder);
+    let (name, mut all) = (scenario.name.to_string(), Vec::new());
     let play = Play::start(scenario);
     // Cases with every source, by what was followed.
     let mut whole: BTreeMap<(u64, String), Case> = BTreeMap::new();
     for expected in &answer.cases {
-        let mut complaints = Complaints { place: format!("{name}: {}", expected.name), all };
+        let mut complaints = Complaints { place: format!("{name}: {}", expected.name), all: &mut all };
         let case = play.follow(expected);
         judge(&play, expected, &case, &mut complaints);
         let followed = (expected.first_after_s, expected.follow.clone());
@@ -78,6 +79,7 @@ fn check(name: &str, all: &mut Vec<String>) {
             weaker(whole, &case, expected, &mut complaints);
         }
     }
+    all
 }
 
 fn judge(play: &Play, expected: &Expected, case: &Case, complaints: &mut Complaints<'_>) {
@@ -165,9 +167,10 @@ fn every_scenario_has_a_twin_and_a_missing_source() {
 
 #[test]
 fn every_scenario_is_told_and_judged_as_it_happened() {
-    let mut complaints = Vec::new();
-    for folder in folders() {
-        check(&folder.file_name().unwrap().to_string_lossy(), &mut complaints);
-    }
+    // Most of the time goes by in waiting for refused connections, so all scenarios are played at once.
+    let complaints: Vec<String> = thread::scope(|scope| {
+        let played: Vec<_> = folders().into_iter().map(|folder| scope.spawn(move || check(&folder))).collect();
+        played.into_iter().flat_map(|scenario| scenario.join().unwrap()).collect()
+    });
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }

@@ -167,6 +167,8 @@ fn outcome(truth: &Truth) -> &'static str {
         || truth.deliveries.iter().any(|delivery| matches!(delivery.outcome, DeliveryOutcome::Failed { .. }));
     match truth.state {
         State::InProgress => "in-progress",
+        // How it began and how some of its handlers ended stood in the trace that was not kept.
+        State::Done if !truth.sampled => "unknown",
         State::Done if again => "succeeded-after-retries",
         State::Done => "succeeded",
         State::Failed { .. } | State::Skipped { .. } => "failed",
