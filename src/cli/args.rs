@@ -67,7 +67,7 @@ pub struct Arguments {
     /// Only ASCII signs in the console, whatever the locale says
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// Keys that the console is driven with (j, <Enter>, <Ctrl-d>), together with --print
+    /// Keys that the console is driven with (`j`, `<Enter>`, `<Ctrl-d>`), together with --print
     #[arg(long, global = true, hide = true, value_name = "KEYS", requires = "print")]
     pub keys: Option<String>,
     /// Prints the console's screen instead of showing it: text, styles or svg

@@ -53,7 +53,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            requests: 120,
+            requests: 240,
             bytes: 512 << 20,
             at_once: 4,
             request_timeout: Duration::from_secs(10),

@@ -91,9 +91,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             traces: 50,
-            searches: 40,
+            searches: 160,
             records: 64,
-            scans: 48,
+            scans: 96,
             scan_records: 20_000,
             line_queries: 30,
             depth: 24,

@@ -195,3 +195,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_unknown_id_is_an_answer_and_no_fault() {
+    let anchor = hopscope::model::id::recognise("ord-none").expect("an id");
+    let case = library().case(Answers::All, &anchor);
+    assert!(!case.is_found() && case.is_complete(), "{:?}: {:?}", case.progress, case.ledger);
+    assert_eq!(hopscope::cli::exit::Exit::of_case(&case).code(), 1);
+}
