@@ -13,14 +13,15 @@ use crate::tui::headless::{self, Form};
 use crate::tui::look::{Depth, Pen, Signs, Theme, depth, themes};
 use crate::tui::stage::Bell;
 use crate::tui::{keys, terminal};
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use tokio::runtime::Runtime;
 
-/// Says whether the console is wanted: on a terminal, when no form of answer was named, or as a printed screen.
+/// Says whether the console is wanted: as a printed screen, or when no form of answer was named and the terminal can show
+/// it. Elsewhere (a pipe, `TERM=dumb`) the answer is text.
 pub fn is_wanted(arguments: &Arguments) -> bool {
-    arguments.print.is_some() || (arguments.output.is_none() && std::io::stdout().is_terminal())
+    let fits = || terminal::check(&terminal::Settings::from_environment()).is_ok();
+    arguments.print.is_some() || (arguments.output.is_none() && fits())
 }
 
 /// `hopscope [ID]` on a terminal.

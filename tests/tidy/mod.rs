@@ -1,5 +1,7 @@
 //! House rules as tests: arrows between rooms, sizes of files, marks of unfinished work, paths of machines.
 
+mod registries;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

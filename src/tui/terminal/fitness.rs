@@ -61,8 +61,8 @@ impl Unfit {
     }
 }
 
-/// Says whether a console can be shown here.
-pub(super) fn check(settings: &Settings) -> Result<(), Unfit> {
+/// Says whether a console can be shown here. Writes nothing.
+pub fn check(settings: &Settings) -> Result<(), Unfit> {
     if !std::io::stdout().is_terminal() {
         return Err(Unfit::Output);
     }

@@ -17,5 +17,5 @@ mod run;
 mod signals;
 mod writer;
 
-pub use fitness::{Link, Settings, Unfit};
+pub use fitness::{Link, Settings, Unfit, check};
 pub use run::{Ended, play};
