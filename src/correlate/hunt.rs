@@ -79,6 +79,7 @@ pub struct Hunt {
     services: Vec<SmolStr>,
     open: BTreeMap<u32, Ask>,
     buffered: BTreeMap<u32, Reply>,
+    arriving: BTreeMap<u32, SpanStore>,
     asked: BTreeSet<String>,
     spent: BTreeMap<&'static str, u32>,
     left_out: BTreeMap<(&'static str, NotFollowed), BTreeSet<String>>,
@@ -130,6 +131,7 @@ impl Hunt {
             services: Vec::new(),
             open: BTreeMap::new(),
             buffered: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             asked: BTreeSet::new(),
             spent: BTreeMap::new(),
             left_out: BTreeMap::new(),
@@ -181,10 +183,32 @@ impl Hunt {
         }
     }
 
+    /// Takes the rows so far of an open question. They are shown until its reply comes, and decide nothing: what is asked
+    /// next follows from whole replies only, so that a hunt goes the same way every time. Rows for a question that is not
+    /// open are ignored.
+    pub fn glimpse(&mut self, number: u32, rows: Rows) {
+        if let Rows::Spans(spans) = rows
+            && self.open.contains_key(&number)
+            && !self.buffered.contains_key(&number)
+        {
+            self.arriving.insert(number, *spans);
+        }
+    }
+
+    /// Returns the spans of whole replies and of those still arriving.
+    fn in_sight(&self) -> Arc<SpanStore> {
+        let mut spans = Arc::clone(&self.spans);
+        for part in self.arriving.values() {
+            Arc::make_mut(&mut spans).merge(part.clone());
+        }
+        spans
+    }
+
     /// Returns all that is known now. Verdicts are left to the rules.
     pub fn case(&self) -> Case {
-        let index = Index::new(&self.spans);
-        let scope = self.scope(&index);
+        let spans = self.in_sight();
+        let index = Index::new(&spans);
+        let scope = self.scope(&spans, &index);
         // What a search brought along without belonging is no part of the case.
         let records: Vec<Record> = self
             .records
@@ -194,7 +218,7 @@ impl Hunt {
             .collect();
         let material = journey::Material {
             now: self.settings.now,
-            spans: &self.spans,
+            spans: &spans,
             lines: &self.lines,
             records: &records,
             queues: self.queues.as_deref(),
@@ -213,7 +237,7 @@ impl Hunt {
                 .iter()
                 .filter_map(|coverage| coverage.window)
                 .fold(self.window, |all, window| all.union(&window)),
-            spans: Arc::clone(&self.spans),
+            spans: Arc::clone(&spans),
             lines: Arc::clone(&self.lines),
             records: Arc::new(records),
             queues: self.queues.clone(),
@@ -228,11 +252,11 @@ impl Hunt {
         }
     }
 
-    fn scope(&self, index: &Index) -> Scope {
+    fn scope(&self, spans: &SpanStore, index: &Index) -> Scope {
         scope::scope(Found {
             anchor: &self.anchor.identity,
             sampled: self.anchor.sampled,
-            spans: &self.spans,
+            spans,
             lines: &self.lines,
             records: &self.records,
             index,
@@ -241,7 +265,7 @@ impl Hunt {
 
     fn round(&mut self) -> Vec<Query> {
         let index = Index::new(&self.spans);
-        let scope = self.scope(&index);
+        let scope = self.scope(&self.spans, &index);
         let known = Known {
             anchor: &self.anchor.identity,
             settings: &self.settings,
@@ -300,6 +324,7 @@ impl Hunt {
     }
 
     fn apply(&mut self, number: u32, ask: &Ask, reply: Reply) {
+        self.arriving.remove(&number);
         let exchange = self.exchanges.len() as u32;
         self.exchanges.extend(reply.exchanges);
         self.tally.absorb(ask.source(), &reply.outcome);

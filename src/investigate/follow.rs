@@ -5,7 +5,7 @@ use super::sources::SourceSet;
 use crate::correlate::hunt::{Hunt, Settings, Step};
 use crate::diagnose;
 use crate::model::id::Recognised;
-use crate::model::{Case, Nanos, Query, Reply, Timestamp, Window};
+use crate::model::{Case, Nanos, Query, Reply, Rows, Timestamp, Window};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,10 @@ impl Rounds for Hunt {
             Step::Ask(queries) => queries,
             Step::Done => Vec::new(),
         }
+    }
+
+    fn glimpse(&mut self, number: u32, rows: Rows) {
+        Self::glimpse(self, number, rows);
     }
 
     fn take(&mut self, number: u32, reply: Reply) {

@@ -2,13 +2,14 @@
 
 use super::sources::SourceSet;
 use crate::model::case::Progress;
-use crate::model::{Case, Fault, FaultKind, Query, Reply, SafeText};
+use crate::model::{Case, Fault, FaultKind, Query, Reply, Rows, SafeText};
+use crate::sources::Sight;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,9 @@ const PACE: Duration = Duration::from_millis(100);
 pub trait Rounds {
     /// Returns the next questions; none when there is nothing left to ask.
     fn round(&mut self) -> Vec<Query>;
+
+    /// Takes the rows so far of an answer that is still arriving.
+    fn glimpse(&mut self, number: u32, rows: Rows);
 
     /// Takes the answer to a numbered question.
     fn take(&mut self, number: u32, reply: Reply);
@@ -46,9 +50,17 @@ pub async fn drive<R: Rounds>(
             break;
         }
         let mut waiting: BTreeMap<u32, Query> = queries.iter().map(|query| (query.number, query.clone())).collect();
+        let (sender, mut arriving) = mpsc::unbounded_channel();
         let ask = |query: Query| {
-            let budgets = &budgets;
-            async move { (query.number, sources.ask(&query.ask, budgets).await) }
+            let (budgets, sender) = (&budgets, sender.clone());
+            // Rows on the way cost a copy each, which is for those who look.
+            let is_seen = !publish.is_closed();
+            async move {
+                // The receiver outlives the round's questions.
+                let show = |rows| sender.send((query.number, rows)).unwrap_or_default();
+                let sight: Option<Sight<'_>> = if is_seen { Some(&show) } else { None };
+                (query.number, sources.ask_in_sight(&query.ask, budgets, sight).await)
+            }
         };
         let mut open: FuturesUnordered<_> = queries.into_iter().map(ask).collect();
         while !waiting.is_empty() {
@@ -62,6 +74,12 @@ pub async fn drive<R: Rounds>(
                     let why = format!("time budget of {:?} spent", sources.limits().timeout);
                     stopped = Some((FaultKind::TimedOut, why.into()));
                     break;
+                }
+                Some((number, rows)) = arriving.recv() => {
+                    hunt.glimpse(number, rows);
+                    publish.send_replace(Arc::new(hunt.known()));
+                    shown = Instant::now();
+                    continue;
                 }
                 Some(answered) = open.next() => answered,
             };

@@ -2,11 +2,11 @@
 
 use crate::config::{Limits, Profile};
 use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
-use crate::sources::Source;
 use crate::sources::jaeger::Jaeger;
 use crate::sources::kafka::Kafka;
 use crate::sources::lease::Budget;
 use crate::sources::loki::Loki;
+use crate::sources::{Sight, Source};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -77,9 +77,19 @@ impl SourceSet {
 
     /// Asks one question. A source that is not configured or panics answers with a fault.
     pub async fn ask(&self, ask: &Ask, budgets: &Budgets) -> Reply {
+        self.ask_in_sight(ask, budgets, None).await
+    }
+
+    /// Asks one question; `sight` gets the rows of a long answer while it arrives.
+    pub async fn ask_in_sight(&self, ask: &Ask, budgets: &Budgets, sight: Option<Sight<'_>>) -> Reply {
         let kind = ask.source();
         let Some(source) = self.get(kind) else { return Reply::fault(not_configured(kind)) };
-        match AssertUnwindSafe(source.answer(ask, budgets.of(kind))).catch_unwind().await {
+        let budget = budgets.of(kind);
+        let answer = match sight {
+            Some(sight) => source.answer_in_sight(ask, budget, sight),
+            None => source.answer(ask, budget),
+        };
+        match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(reply) => reply,
             Err(belief) => Reply::fault(panicked(kind, belief.as_ref())),
         }

@@ -14,9 +14,12 @@ pub mod kafka;
 pub mod lease;
 pub mod loki;
 
-use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};
+use crate::model::{Ask, Fault, Reply, Rows, SafeText, SourceKind};
 use futures_util::future::BoxFuture;
 use lease::Budget;
+
+/// Takes the rows of an answer that is still arriving.
+pub type Sight<'a> = &'a (dyn Fn(Rows) + Send + Sync);
 
 /// One configured source.
 pub trait Source: Send + Sync {
@@ -29,6 +32,13 @@ pub trait Source: Send + Sync {
     /// Answers a question. Never panics and never waits longer than the budget's time-outs. A question of another kind
     /// of source is a bug.
     fn answer<'a>(&'a self, ask: &'a Ask, budget: &'a Budget) -> BoxFuture<'a, Reply>;
+
+    /// Answers like [`Source::answer`], and shows rows on the way where an answer can be long: each look holds all rows so
+    /// far, the reply holds them once more. There are few looks, at sizes that grow by a factor.
+    fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, sight: Sight<'a>) -> BoxFuture<'a, Reply> {
+        let _no_long_answers = sight;
+        self.answer(ask, budget)
+    }
 
     /// Returns what the source turned out to be, for its lamp: dialect, version, brokers. May make requests the first
     /// time; later calls return what is known.
