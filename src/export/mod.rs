@@ -13,6 +13,7 @@ pub mod json;
 pub mod present;
 pub mod report;
 pub mod text;
+pub mod waterfall;
 
 pub use format::{FORMATS, Format, Look};
 pub use present::{LagRow, NowReport, lag_rows};

@@ -35,8 +35,7 @@ pub trait Source: Send + Sync {
 
     /// Answers like [`Source::answer`], and shows rows on the way where an answer can be long: each look holds all rows so
     /// far, the reply holds them once more. There are few looks, at sizes that grow by a factor.
-    fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, sight: Sight<'a>) -> BoxFuture<'a, Reply> {
-        let _no_long_answers = sight;
+    fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, _sight: Sight<'a>) -> BoxFuture<'a, Reply> {
         self.answer(ask, budget)
     }
 

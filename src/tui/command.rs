@@ -59,6 +59,8 @@ pub enum Command {
     Describe,
     /// Shows only faults.
     Faults,
+    /// Folds what repeats, or unfolds it.
+    Fold,
     /// Asks the sources again.
     Refresh,
     /// Goes to a screen.
@@ -108,6 +110,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Go, "go", &[":"], "go to an identity, or run a command by name", Some("go")),
     entry(Command::Filter, "filter", &["/"], "show rows that hold a text; /!x without it, /~x roughly", Some("filter")),
     entry(Command::Faults, "faults", &["!"], "show only errors and warnings", Some("faults")),
+    entry(Command::Fold, "fold", &["x"], "fold what repeats, or unfold it", None),
     entry(Command::NextMatch, "next-match", &["n"], "next match of the filter", None),
     entry(Command::PreviousMatch, "previous-match", &["N"], "match before", None),
     entry(Command::NextError, "next-error", &["e"], "next error", Some("error")),
@@ -132,6 +135,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Newer, "newer", &["]"], "forward in history", None),
     entry(Command::Lens('1'), "now", &["1"], "what is wrong now", None),
     entry(Command::Lens('2'), "story", &["2"], "the story of one identity", None),
+    entry(Command::Lens('3'), "trace", &["3"], "its spans as a waterfall, with the critical path", None),
     entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),
     entry(Command::Lens('0'), "help", &["?", "0"], "the keys of this screen", Some("help")),
     entry(Command::Refresh, "refresh", &["R"], "ask the sources again", None),

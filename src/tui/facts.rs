@@ -1,8 +1,10 @@
 //! What is known, as the screens read it.
 
 use super::keys::KeyMap;
+use crate::export::waterfall::{Folding, Waterfall};
 use crate::model::{Case, Now, SafeText};
 use jiff::tz::TimeZone;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Everything that screens draw from.
@@ -18,6 +20,12 @@ pub struct Facts {
     pub is_following: bool,
     /// Services and queues of the story, in order of appearance.
     pub lanes: Vec<SafeText>,
+    /// Whether what repeats is folded, unless something is searched.
+    folding: Folding,
+    /// Whether rows are being searched: what is folded could not be found.
+    is_searched: bool,
+    /// The story's spans as bars, drawn when first looked at.
+    waterfall: OnceCell<Arc<Waterfall>>,
     /// The zone that times are shown in.
     pub zone: TimeZone,
     /// The keys.
@@ -35,6 +43,9 @@ impl Facts {
             story: None,
             is_following: false,
             lanes: Vec::new(),
+            folding: Folding::Folded,
+            is_searched: false,
+            waterfall: OnceCell::new(),
             zone,
             keys: KeyMap::default(),
             refusals: Vec::new(),
@@ -49,5 +60,38 @@ impl Facts {
         }
         self.lanes = lanes.into_iter().cloned().collect();
         self.story = story;
+        self.waterfall = OnceCell::new();
+    }
+
+    /// Folds what repeats, or unfolds it.
+    pub fn fold(&mut self) {
+        self.folding = match self.folding {
+            Folding::Folded => Folding::Unfolded,
+            Folding::Unfolded => Folding::Folded,
+        };
+        self.waterfall = OnceCell::new();
+    }
+
+    /// Says that rows are searched, or no longer; returns whether that changes what is folded.
+    pub fn search(&mut self, is_searched: bool) -> bool {
+        let before = self.is_folded();
+        self.is_searched = is_searched;
+        let changed = before != self.is_folded();
+        if changed {
+            self.waterfall = OnceCell::new();
+        }
+        changed
+    }
+
+    /// Says whether what repeats is folded.
+    pub fn is_folded(&self) -> bool {
+        self.folding == Folding::Folded && !self.is_searched
+    }
+
+    /// Returns the story's spans as bars.
+    pub fn waterfall(&self) -> Arc<Waterfall> {
+        let folding = if self.is_folded() { Folding::Folded } else { Folding::Unfolded };
+        let draw = || self.story.as_ref().map_or_else(Arc::default, |case| Arc::new(Waterfall::of(case, folding)));
+        Arc::clone(self.waterfall.get_or_init(draw))
     }
 }

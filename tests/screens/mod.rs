@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod behaviour;
+mod emulator;
 pub mod library;
 
 use hopscope::model::SafeText;
@@ -83,6 +84,20 @@ fn a_story_is_shown() {
     check("story-partial", &Shown { answers: Answers::NoLoki, ..poison });
     check("story-failed", &Shown { answers: Answers::None, ..poison });
     check("story-empty", &Shown { keys: ":ord-none<Enter>", ..PLAIN });
+}
+
+#[test]
+fn a_trace_is_shown() {
+    let poison = Shown { example: "poison record", keys: "3", ..PLAIN };
+    check("trace-80", &poison);
+    check("trace-140", &Shown { size: (140, 40), ..poison });
+    check("trace-unfolded-80", &Shown { keys: "3xG", ..poison });
+    check("trace-mono", &Shown { look: Look::Mono, form: Form::Styles, ..poison });
+    check("trace-empty", &Shown { keys: "3", ..PLAIN });
+    check("trace-partial", &Shown { answers: Answers::NoLoki, ..poison });
+    check("trace-failed", &Shown { answers: Answers::None, ..poison });
+    check("describe-wait-80", &Shown { example: "dead-lettered", keys: "3/in the queue<Enter><Enter>", ..PLAIN });
+    check("trace-charged-twice-100", &Shown { example: "charged twice", size: (100, 30), ..poison });
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl<E: Engine> App<E> {
     }
 
     fn renew(&mut self) {
+        self.facts.search(!self.views[self.screen].filter.is_empty());
         let (screen, room) = (self.shown(), self.room());
         self.views[self.screen].renew(screen, &self.facts, room);
     }
@@ -181,7 +182,10 @@ impl<E: Engine> App<E> {
         self.engine.follow(anchor.clone());
         self.is_stale = true;
         let story = SCREENS.iter().position(|screen| screen.digit() == '2').expect("there is a story screen");
-        self.views[story] = View::default();
+        // Cursors and filters of screens about an identity were about another one.
+        for (view, _) in self.views.iter_mut().zip(SCREENS).filter(|(_, screen)| matches!(screen.digit(), '2' | '3')) {
+            *view = View::default();
+        }
         self.visit_place(Visit { screen: story, anchor: Some(anchor) });
         self.catch_up();
     }

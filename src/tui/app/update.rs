@@ -85,6 +85,10 @@ impl<E: Engine> App<E> {
     }
 
     fn sift(&mut self) {
+        if self.facts.search(!self.views[self.screen].filter.is_empty()) {
+            self.renew();
+            return;
+        }
         let (screen, room) = (self.shown(), self.room());
         self.views[self.screen].sift(screen, &self.facts, room);
     }
@@ -155,6 +159,10 @@ impl<E: Engine> App<E> {
                 let view = &mut self.views[self.screen];
                 view.faults = !view.faults;
                 self.sift();
+            }
+            Command::Fold => {
+                self.facts.fold();
+                self.renew();
             }
             Command::NextMatch => self.match_of(Way::Next),
             Command::PreviousMatch => self.match_of(Way::Previous),
@@ -243,7 +251,7 @@ impl<E: Engine> App<E> {
     }
 
     fn refresh(&mut self) {
-        let story = self.anchor().filter(|_| SCREENS[self.screen].digit() == '2');
+        let story = self.anchor().filter(|_| matches!(SCREENS[self.screen].digit(), '2' | '3'));
         if let Some(anchor) = story {
             self.engine.follow(anchor);
             self.say("asking again");
@@ -269,7 +277,13 @@ impl<E: Engine> App<E> {
         let refused = COMMANDS.iter().filter_map(|entry| Some((entry.command, self.refusal(entry.command)?)));
         self.facts.refusals = refused.collect();
         let anchor = self.anchor();
+        let under = self.views[self.screen].item().cloned();
+        let span = under.and_then(|item| self.shown().span_of(&self.facts, &item));
         self.visit_place(Visit { screen: place, anchor });
+        // The selection is what it was: the other screen shows the same span.
+        if let Some(key) = span.and_then(|span| self.shown().place_of(&self.facts, span)) {
+            self.views[self.screen].seek(key);
+        }
     }
 
     /// Returns what the prompt offers: commands, and identities that were seen.

@@ -46,6 +46,14 @@ impl View {
         self.settle(Way::Next);
     }
 
+    /// Puts the cursor on the item of a key, if it is shown.
+    pub fn seek(&mut self, key: u64) {
+        if let Some(place) = self.shown.iter().position(|at| self.items[*at as usize].key == key) {
+            (self.cursor, self.moved) = (place, true);
+            self.settle(Way::Next);
+        }
+    }
+
     /// Applies filter and faults again.
     pub fn sift(&mut self, screen: &dyn Screen, facts: &Facts, room: Room) {
         let kept = self.shown.get(self.cursor).copied();

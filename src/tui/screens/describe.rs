@@ -3,6 +3,7 @@
 use super::story::{finding_of, severity_role};
 use super::{Subject, role_of};
 use crate::export::present::light_word;
+use crate::export::waterfall::{Bar, BarKind, Tree};
 use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
 use crate::model::verdict::{Finding, Severity};
@@ -135,6 +136,16 @@ pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
             }
             Some(_) | None => Vec::new(),
         },
+        Subject::Repeats(first, count) => {
+            let rows = case.journey.rows.iter().skip(first).take(count);
+            let mut lines = vec![title(format!("{count} rows that repeat the ones above")), field("show them", "x")];
+            lines.extend(rows.take(MOST).map(|row| {
+                Stripe::of(row.at.clock(&facts.zone), Role::Dim)
+                    .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
+                    .and(row.text.clone(), Role::Text)
+            }));
+            lines
+        }
         Subject::Ledger(at) => case.ledger.get(at).map_or_else(Vec::new, |entry| {
             vec![
                 title(entry.id.clone()),
@@ -317,6 +328,38 @@ fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
             }
         }
     }
+}
+
+/// Describes a bar of the waterfall.
+pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
+    let mut lines = vec![field("took", bar.length.human()), field("began", bar.start.date_clock(&facts.zone))];
+    lines.push(field("after", format!("{} from the begin of the trace", bar.start.since(tree.window.from).human())));
+    if bar.critical {
+        lines.push(field("critical", "the trace's end waited for it"));
+    }
+    if bar.orphan {
+        lines.push(field("parent", "named, but not there: lost, not sampled or not arrived yet"));
+    }
+    match bar.kind {
+        BarKind::Trace => {
+            lines.insert(0, title(format!("trace {}", tree.trace)));
+            lines.push(field(
+                "spans",
+                format!("{}, {} failed, {} without parent", tree.spans, tree.errors, tree.orphans),
+            ));
+        }
+        BarKind::Span(row) => span(case, row, facts, &mut lines),
+        BarKind::Fold(row, count) => {
+            lines.insert(0, title(format!("{count} equal spans, together; the first of them:")));
+            span(case, row, facts, &mut lines);
+        }
+        BarKind::Wait(row) => {
+            lines.insert(0, title("waiting in the queue"));
+            lines.push(Stripe::of("from the end of the producer's span to the begin of this consumer's:", Role::Text));
+            span(case, row, facts, &mut lines);
+        }
+    }
+    lines
 }
 
 /// Describes a request.

@@ -10,15 +10,16 @@ pub mod help;
 pub mod now;
 pub mod sources;
 pub mod story;
+pub mod trace;
 
 use super::facts::Facts;
 use super::look::{Role, Stripe};
-use crate::model::SafeText;
 use crate::model::journey::Mark;
+use crate::model::{SafeText, SpanRow};
 use std::fmt;
 
 /// All screens, in the order of the bar.
-pub const SCREENS: &[&dyn Screen] = &[&now::Now, &story::Story, &sources::Sources, &help::Help];
+pub const SCREENS: &[&dyn Screen] = &[&now::Now, &story::Story, &trace::Trace, &sources::Sources, &help::Help];
 
 /// One screen.
 pub trait Screen: Sync {
@@ -42,6 +43,16 @@ pub trait Screen: Sync {
 
     /// Returns the place in `shown` where the cursor stands until the person moves it.
     fn first(&self, _items: &[Item], _shown: &[u32]) -> Option<usize> {
+        None
+    }
+
+    /// Returns the span that an item is about, so that another screen can show the same one.
+    fn span_of(&self, _facts: &Facts, _item: &Item) -> Option<SpanRow> {
+        None
+    }
+
+    /// Returns the key of the item that is about a span, if there is one.
+    fn place_of(&self, _facts: &Facts, _span: SpanRow) -> Option<u64> {
         None
     }
 
@@ -74,6 +85,10 @@ pub enum Subject {
     Cannot(usize),
     /// A row of the story.
     Row(usize),
+    /// Rows of the story that repeat the one above: the first of them, and how many.
+    Repeats(usize, usize),
+    /// A bar of the waterfall.
+    Bar(usize),
     /// A question that was asked for the story.
     Query(usize),
     /// Something seen and not followed.

@@ -3,14 +3,18 @@
 use super::{Item, Room, Screen, Subject, describe, hash, role_of};
 use crate::model::case::Progress;
 use crate::model::coverage::Reach;
-use crate::model::journey::{Mark, Outcome, Row, RowKind};
+use crate::model::journey::{Fact, Mark, Outcome, Row, RowKind};
 use crate::model::verdict::{Confidence, Finding, Severity};
-use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
+use crate::model::{Case, Nanos, SafeText, SpanRow, Timestamp, Verdict};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
 /// Lanes that are drawn at most; what happens in others is told by name.
 const LANES: usize = 12;
+/// Rows of a block that may repeat, at most.
+const BLOCK: usize = 8;
+/// Blocks in a row from which on the middle ones are folded.
+const REPEATS: usize = 6;
 
 /// The screen.
 pub struct Story;
@@ -50,16 +54,26 @@ impl Screen for Story {
         if !case.journey.rows.is_empty() {
             items.push(Item::heading("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)"));
         }
+        let mut covered = 0;
+        let mut folded = folded(case, facts).into_iter().peekable();
         for (at, row) in case.journey.rows.iter().enumerate() {
+            if let Some((first, count, mark)) = folded.next_if(|(first, ..)| *first == at) {
+                let key = hash(&("repeats", key_of(row)));
+                items.push(Item { mark, ..Item::of(Subject::Repeats(first, count), key) });
+                covered = first + count;
+            }
+            if at < covered {
+                continue;
+            }
             // What is missing can be told only when nobody is looking for it any more.
             if row.kind == RowKind::Gap && facts.is_following {
                 continue;
             }
             items.push(Item {
                 mark: row.mark,
-                is_attempt: matches!(row.kind, RowKind::Attempt | RowKind::Delivery),
+                is_attempt: is_attempt(row),
                 follow: row.follow.clone(),
-                ..Item::of(Subject::Row(at), hash(&(row.at, row.kind, row.text.as_str())))
+                ..Item::of(Subject::Row(at), key_of(row))
             });
         }
         if !case.ledger.is_empty() {
@@ -84,6 +98,14 @@ impl Screen for Story {
         match item.subject {
             Subject::Row(at) => case.journey.rows.get(at).map_or_else(Stripe::default, |told| row(told, facts, room)),
             Subject::Finding(verdict, at) => finding_of(case, verdict, at).map_or_else(Stripe::default, finding),
+            Subject::Repeats(first, count) => {
+                let rows = &case.journey.rows[first..(first + count).min(case.journey.rows.len())];
+                let (Some(from), Some(until)) = (rows.first(), rows.last()) else { return Stripe::default() };
+                let attempts = rows.iter().filter(|row| is_attempt(row)).count();
+                Stripe::of(format!("   {} ", item.mark.sign()), role_of(item.mark))
+                    .and(format!("{attempts} more like these until {}", until.at.clock(&facts.zone)), Role::Text)
+                    .and(format!(", {} in all; x shows them", until.at.since(from.at).human()), Role::Dim)
+            }
             Subject::Cannot(at) => match case.verdicts.get(at) {
                 Some((rule, Verdict::Unknown(why))) => Stripe::of(" ? ", Role::Unknown)
                     .and(format!("{rule} cannot tell: "), Role::Dim)
@@ -118,6 +140,19 @@ impl Screen for Story {
         describe::story(facts, item.subject)
     }
 
+    fn span_of(&self, facts: &Facts, item: &Item) -> Option<SpanRow> {
+        let Subject::Row(at) = item.subject else { return None };
+        match facts.story.as_ref()?.journey.rows.get(at)?.fact {
+            Some(Fact::Span(row)) => Some(row),
+            Some(Fact::Line(_) | Fact::Record(_) | Fact::Queue) | None => None,
+        }
+    }
+
+    fn place_of(&self, facts: &Facts, span: SpanRow) -> Option<u64> {
+        let rows = &facts.story.as_ref()?.journey.rows;
+        rows.iter().find(|row| row.fact == Some(Fact::Span(span))).map(key_of)
+    }
+
     fn blank(&self, facts: &Facts) -> &'static str {
         match (&facts.story, facts.is_following) {
             (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
@@ -125,6 +160,59 @@ impl Screen for Story {
             (Some(_), false) => "nothing is known: no source is configured that could be asked",
         }
     }
+}
+
+fn is_attempt(row: &Row) -> bool {
+    matches!(row.kind, RowKind::Attempt | RowKind::Delivery)
+}
+
+/// Finds what repeats: a block of rows (a delivery, its lines, the wait after it) that stands there again and again, apart
+/// from numbers and times. The first two and the last one stay; what lies between is one row with the worst mark of it.
+fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, Mark)> {
+    let rows = &case.journey.rows;
+    if !facts.is_folded() {
+        return Vec::new();
+    }
+    let shape = |row: &Row| {
+        let words: String = row.text.as_str().chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+        let words = words.split_ascii_whitespace().next().unwrap_or_default();
+        hash(&(row.kind, row.lane.as_str(), row.mark, words))
+    };
+    let shapes: Vec<u64> = rows.iter().map(shape).collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < rows.len() {
+        let block = (1..=BLOCK).find_map(|size| {
+            let same = |from: usize| from + size <= rows.len() && shapes[from..from + size] == shapes[at..at + size];
+            let times = (1..rows.len()).take_while(|times| same(at + times * size)).count() + 1;
+            (times >= REPEATS).then_some((size, times))
+        });
+        let Some((size, times)) = block else {
+            at += 1;
+            continue;
+        };
+        let (first, count) = (at + 2 * size, (times - 3) * size);
+        let worst = rows[first..first + count].iter().map(|row| row.mark).max_by_key(|mark| grave(*mark));
+        found.push((first, count, worst.unwrap_or(Mark::Plain)));
+        at += times * size;
+    }
+    found
+}
+
+/// Orders marks by how much they matter to somebody who looks for faults.
+const fn grave(mark: Mark) -> u8 {
+    match mark {
+        Mark::Plain => 0,
+        Mark::Wait => 1,
+        Mark::Ok => 2,
+        Mark::Unknown => 3,
+        Mark::Warn => 4,
+        Mark::Error => 5,
+    }
+}
+
+fn key_of(row: &Row) -> u64 {
+    hash(&(row.at, row.kind, row.text.as_str()))
 }
 
 /// Returns a finding by its place.

@@ -10,6 +10,7 @@
 //! To add a mode of the terminal (mouse, focus): one sequence each in `guard::ENTER` and `guard::RESTORE`.
 
 mod canvas;
+pub mod encode;
 mod fitness;
 mod guard;
 mod keys;

@@ -1,0 +1,235 @@
+//! Cells that changed, as few bytes: over a slow link the bytes of a key are what its user waits for.
+//!
+//! Three savings over writing cell by cell: what is not seen (the colour of a blank) is not sent, a run of blanks is
+//! erased in one sequence (ECH and EL of ECMA-48), and the cursor moves along its row by the distance.
+
+use ratatui::backend::{Backend, ClearType, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+use ratatui::style::{Color, Modifier};
+use std::convert::Infallible;
+use std::io::Write as _;
+use unicode_width::UnicodeWidthStr;
+
+/// Blanks from which on erasing takes fewer bytes than writing them.
+const ERASED: usize = 5;
+/// Modifiers that are seen on a blank, too.
+const SEEN_ON_BLANK: Modifier = Modifier::REVERSED
+    .union(Modifier::UNDERLINED)
+    .union(Modifier::CROSSED_OUT)
+    .union(Modifier::SLOW_BLINK)
+    .union(Modifier::RAPID_BLINK);
+
+/// Collects the bytes that bring a terminal of one size from one frame to the next. Asks the terminal nothing.
+#[derive(Debug)]
+pub struct Encoder {
+    size: Size,
+    bytes: Vec<u8>,
+}
+
+/// How the terminal writes at present.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Style {
+    fg: Color,
+    bg: Color,
+    modifier: Modifier,
+}
+
+const PLAIN: Style = Style { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+
+impl Encoder {
+    /// Returns an encoder for a terminal of that many columns and rows.
+    pub fn new(columns: u16, rows: u16) -> Self {
+        Self { size: Size::new(columns, rows), bytes: Vec::new() }
+    }
+
+    /// Takes the bytes so far.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds bytes of the caller's own.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn print(&mut self, arguments: std::fmt::Arguments<'_>) {
+        self.bytes.write_fmt(arguments).expect("a vector takes every byte");
+    }
+
+    fn go(&mut self, from: Option<Position>, to: Position) {
+        match from {
+            Some(from) if from == to => {}
+            Some(from) if from.y == to.y && from.x + 1 == to.x => self.push(b"\x1b[C"),
+            Some(from) if from.y == to.y && from.x < to.x => self.print(format_args!("\x1b[{}C", to.x - from.x)),
+            Some(_) | None if to.x == 0 => self.print(format_args!("\x1b[{}H", to.y + 1)),
+            Some(_) | None => self.print(format_args!("\x1b[{};{}H", to.y + 1, to.x + 1)),
+        }
+    }
+
+    fn dress(&mut self, from: Style, to: Style) {
+        if from == to {
+            return;
+        }
+        if to == PLAIN {
+            self.push(b"\x1b[m");
+            return;
+        }
+        let mut codes: Vec<String> = Vec::new();
+        let mut base = from;
+        // There is a code to end each modifier, but bold and dim share theirs, so all ends at once.
+        if !to.modifier.contains(from.modifier) {
+            codes.push("0".to_owned());
+            base = PLAIN;
+        }
+        let begins = to.modifier.difference(base.modifier);
+        codes.extend(MODIFIERS.iter().filter(|(one, _)| begins.contains(*one)).map(|(_, code)| (*code).to_owned()));
+        if to.fg != base.fg {
+            codes.push(colour(to.fg, 30));
+        }
+        if to.bg != base.bg {
+            codes.push(colour(to.bg, 40));
+        }
+        self.print(format_args!("\x1b[{}m", codes.join(";")));
+    }
+}
+
+const MODIFIERS: [(Modifier, &str); 9] = [
+    (Modifier::BOLD, "1"),
+    (Modifier::DIM, "2"),
+    (Modifier::ITALIC, "3"),
+    (Modifier::UNDERLINED, "4"),
+    (Modifier::SLOW_BLINK, "5"),
+    (Modifier::RAPID_BLINK, "6"),
+    (Modifier::REVERSED, "7"),
+    (Modifier::HIDDEN, "8"),
+    (Modifier::CROSSED_OUT, "9"),
+];
+
+/// Returns the code of a colour; `base` is 30 for the text and 40 for what is behind it.
+fn colour(colour: Color, base: u8) -> String {
+    let dark = |number: u8| (base + number).to_string();
+    let bright = |number: u8| (base + 60 + number).to_string();
+    match colour {
+        Color::Reset => dark(9),
+        Color::Black => dark(0),
+        Color::Red => dark(1),
+        Color::Green => dark(2),
+        Color::Yellow => dark(3),
+        Color::Blue => dark(4),
+        Color::Magenta => dark(5),
+        Color::Cyan => dark(6),
+        Color::Gray => dark(7),
+        Color::DarkGray => bright(0),
+        Color::LightRed => bright(1),
+        Color::LightGreen => bright(2),
+        Color::LightYellow => bright(3),
+        Color::LightBlue => bright(4),
+        Color::LightMagenta => bright(5),
+        Color::LightCyan => bright(6),
+        Color::White => bright(7),
+        Color::Indexed(number) => format!("{};5;{number}", base + 8),
+        Color::Rgb(red, green, blue) => format!("{};2;{red};{green};{blue}", base + 8),
+    }
+}
+
+/// Says whether nothing of a cell is seen but what is behind it.
+fn is_blank(cell: &Cell) -> bool {
+    cell.symbol() == " " && !cell.modifier.intersects(SEEN_ON_BLANK)
+}
+
+impl Backend for Encoder {
+    type Error = Infallible;
+
+    fn draw<'a, I>(&mut self, content: I) -> Result<(), Infallible>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        let mut cells = content.peekable();
+        let (mut style, mut at): (Style, Option<Position>) = (PLAIN, None);
+        while let Some((x, y, cell)) = cells.next() {
+            self.go(at, Position { x, y });
+            at = Some(Position { x, y });
+            let blank = is_blank(cell);
+            let wanted = Style { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
+            // Of a blank only the background is seen.
+            let wanted = if blank && !style.modifier.intersects(SEEN_ON_BLANK) {
+                Style { bg: cell.bg, ..style }
+            } else {
+                wanted
+            };
+            let mut run = 1;
+            while blank
+                && let Some((next, _, _)) = cells.next_if(|(next, row, other)| {
+                    *row == y && usize::from(*next) == usize::from(x) + run && is_blank(other) && other.bg == cell.bg
+                })
+            {
+                debug_assert!(next > x, "cells come in order");
+                run += 1;
+            }
+            self.dress(style, wanted);
+            style = wanted;
+            // Erased cells have the terminal's own background, whatever colour is set, in terminals without `bce`.
+            if blank && run >= ERASED && cell.bg == Color::Reset {
+                if usize::from(x) + run == usize::from(self.size.width) {
+                    self.push(b"\x1b[K");
+                } else {
+                    self.print(format_args!("\x1b[{run}X"));
+                }
+                continue;
+            }
+            if blank {
+                self.bytes.extend(std::iter::repeat_n(b' ', run));
+                at = Some(Position { x: x + run as u16, y });
+            } else {
+                self.push(cell.symbol().as_bytes());
+                // Terminals disagree on what is wide, so behind anything unusual the place is not known.
+                at = (cell.symbol().width() == 1).then_some(Position { x: x + 1, y });
+            }
+            // Behind the last column a terminal waits with the cursor on it.
+            at = at.filter(|at| at.x < self.size.width);
+        }
+        self.dress(style, PLAIN);
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> Result<(), Infallible> {
+        self.push(b"\x1b[?25l");
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> Result<(), Infallible> {
+        self.push(b"\x1b[?25h");
+        Ok(())
+    }
+
+    fn get_cursor_position(&mut self) -> Result<Position, Infallible> {
+        Ok(Position::ORIGIN)
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> Result<(), Infallible> {
+        self.go(None, position.into());
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), Infallible> {
+        self.push(b"\x1b[2J");
+        Ok(())
+    }
+
+    fn clear_region(&mut self, _region: ClearType) -> Result<(), Infallible> {
+        self.clear()
+    }
+
+    fn size(&self) -> Result<Size, Infallible> {
+        Ok(self.size)
+    }
+
+    fn window_size(&mut self) -> Result<WindowSize, Infallible> {
+        Ok(WindowSize { columns_rows: self.size, pixels: Size::ZERO })
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
