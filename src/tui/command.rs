@@ -136,6 +136,8 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Lens('1'), "now", &["1"], "what is wrong now", None),
     entry(Command::Lens('2'), "story", &["2"], "the story of one identity", None),
     entry(Command::Lens('3'), "trace", &["3"], "its spans as a waterfall, with the critical path", None),
+    entry(Command::Lens('4'), "logs", &["4"], "its log lines, patterns folded", None),
+    entry(Command::Lens('5'), "queues", &["5"], "consumer groups and their partitions", None),
     entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),
     entry(Command::Lens('0'), "help", &["?", "0"], "the keys of this screen", Some("help")),
     entry(Command::Refresh, "refresh", &["R"], "ask the sources again", None),

@@ -101,6 +101,25 @@ fn a_trace_is_shown() {
 }
 
 #[test]
+fn logs_and_queues_are_shown() {
+    let poison = Shown { example: "poison record", keys: "4", ..PLAIN };
+    check("logs-80", &poison);
+    check("logs-140", &Shown { size: (140, 40), ..poison });
+    check("logs-mono", &Shown { example: "dead-lettered", look: Look::Mono, ..poison });
+    check("logs-unfolded-80", &Shown { keys: "4x", ..poison });
+    check("logs-empty", &Shown { example: "", ..poison });
+    check("logs-failed", &Shown { answers: Answers::None, ..poison });
+    check("logs-no-loki", &Shown { answers: Answers::NoLoki, ..poison });
+    let queues = Shown { keys: "5", ..PLAIN };
+    check("queues-80", &queues);
+    check("queues-140", &Shown { size: (140, 40), ..queues });
+    check("queues-mono", &Shown { look: Look::Mono, form: Form::Styles, ..queues });
+    check("queues-partition-80", &Shown { keys: "5j<Enter>", ..PLAIN });
+    check("queues-waiting", &Shown { answers: Answers::NotYet, ..queues });
+    check("queues-failed", &Shown { answers: Answers::None, ..queues });
+}
+
+#[test]
 fn everything_about_a_row_is_shown() {
     let poison = Shown { example: "poison record", ..PLAIN };
     check("describe-finding-80", &Shown { keys: "d", ..poison });

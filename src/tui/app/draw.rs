@@ -18,6 +18,13 @@ const PANES: u16 = 100;
 /// Lines of a description that are laid out.
 const LINES: usize = 2_000;
 
+/// Which screens are named in the bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    All,
+    OfTheShown,
+}
+
 impl<E: Engine> App<E> {
     /// Says whether the detail stands beside the list.
     pub(super) fn has_panes(&self) -> bool {
@@ -82,13 +89,6 @@ impl<E: Engine> App<E> {
 
     /// The screens, and a lamp per source.
     fn bar(&self, buffer: &mut Buffer, place: Rect) {
-        let mut stripe = Stripe::of("hopscope ", Role::Title);
-        for (at, screen) in SCREENS.iter().enumerate() {
-            let role = if at == self.screen { Role::Focus } else { Role::Dim };
-            let (open, close) = if at == self.screen { ("[", "]") } else { (" ", " ") };
-            stripe.push(format!("{open}{} {}{close}", screen.digit(), screen.name()), role);
-        }
-        self.pen.stripe(buffer, place, &stripe);
         let mut lamps = Stripe::of(self.name.clone(), Role::Dim);
         for lamp in self.facts.now.iter().flat_map(|now| &now.lamps) {
             let role = match lamp.light {
@@ -101,9 +101,28 @@ impl<E: Engine> App<E> {
             lamps.push(format!(" {}{}", lamp.source.name(), lamp.light.letter()), role);
         }
         let width = (lamps.width() as u16).min(place.width);
+        // The names of the other screens make room for the lamps; their digits stay.
+        let mut stripe = self.tabs(Names::All);
+        if stripe.width() + usize::from(width) >= usize::from(place.width) {
+            stripe = self.tabs(Names::OfTheShown);
+        }
+        self.pen.stripe(buffer, place, &stripe);
         if usize::from(place.width) > stripe.width() + usize::from(width) {
             self.pen.stripe(buffer, Rect { x: place.right() - width, width, ..place }, &lamps);
         }
+    }
+
+    fn tabs(&self, names: Names) -> Stripe {
+        let mut stripe = Stripe::of("hopscope ", Role::Title);
+        for (at, screen) in SCREENS.iter().enumerate() {
+            let (digit, name) = (screen.digit(), screen.name());
+            match names {
+                _ if at == self.screen => stripe.push(format!("[{digit} {name}]"), Role::Focus),
+                Names::All => stripe.push(format!(" {digit} {name} "), Role::Dim),
+                Names::OfTheShown => stripe.push(format!(" {digit} "), Role::Dim),
+            }
+        }
+        stripe
     }
 
     fn list(&mut self, buffer: &mut Buffer, place: Rect) {

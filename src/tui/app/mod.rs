@@ -183,7 +183,7 @@ impl<E: Engine> App<E> {
         self.is_stale = true;
         let story = SCREENS.iter().position(|screen| screen.digit() == '2').expect("there is a story screen");
         // Cursors and filters of screens about an identity were about another one.
-        for (view, _) in self.views.iter_mut().zip(SCREENS).filter(|(_, screen)| matches!(screen.digit(), '2' | '3')) {
+        for (view, _) in self.views.iter_mut().zip(SCREENS).filter(|(_, screen)| matches!(screen.digit(), '2'..='4')) {
             *view = View::default();
         }
         self.visit_place(Visit { screen: story, anchor: Some(anchor) });

@@ -251,7 +251,7 @@ impl<E: Engine> App<E> {
     }
 
     fn refresh(&mut self) {
-        let story = self.anchor().filter(|_| matches!(SCREENS[self.screen].digit(), '2' | '3'));
+        let story = self.anchor().filter(|_| matches!(SCREENS[self.screen].digit(), '2'..='4'));
         if let Some(anchor) = story {
             self.engine.follow(anchor);
             self.say("asking again");
@@ -278,10 +278,10 @@ impl<E: Engine> App<E> {
         self.facts.refusals = refused.collect();
         let anchor = self.anchor();
         let under = self.views[self.screen].item().cloned();
-        let span = under.and_then(|item| self.shown().span_of(&self.facts, &item));
+        let fact = under.and_then(|item| self.shown().fact_of(&self.facts, &item));
         self.visit_place(Visit { screen: place, anchor });
-        // The selection is what it was: the other screen shows the same span.
-        if let Some(key) = span.and_then(|span| self.shown().place_of(&self.facts, span)) {
+        // The selection is what it was: the other screen shows the same thing.
+        if let Some(key) = fact.and_then(|fact| self.shown().place_of(&self.facts, fact)) {
             self.views[self.screen].seek(key);
         }
     }

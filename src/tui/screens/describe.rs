@@ -6,6 +6,7 @@ use crate::export::present::light_word;
 use crate::export::waterfall::{Bar, BarKind, Tree};
 use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
+use crate::model::queue::QueueState;
 use crate::model::verdict::{Finding, Severity};
 use crate::model::{Case, Exchange, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
 use crate::tui::facts::Facts;
@@ -138,13 +139,7 @@ pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
         },
         Subject::Repeats(first, count) => {
             let rows = case.journey.rows.iter().skip(first).take(count);
-            let mut lines = vec![title(format!("{count} rows that repeat the ones above")), field("show them", "x")];
-            lines.extend(rows.take(MOST).map(|row| {
-                Stripe::of(row.at.clock(&facts.zone), Role::Dim)
-                    .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
-                    .and(row.text.clone(), Role::Text)
-            }));
-            lines
+            repeats(rows, facts)
         }
         Subject::Ledger(at) => case.ledger.get(at).map_or_else(Vec::new, |entry| {
             vec![
@@ -328,6 +323,51 @@ fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
             }
         }
     }
+}
+
+/// Lists rows that repeat.
+pub fn repeats<'a>(rows: impl Iterator<Item = &'a Row>, facts: &Facts) -> Vec<Stripe> {
+    let line = |row: &Row| {
+        Stripe::of(row.at.clock(&facts.zone), Role::Dim)
+            .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
+            .and(row.text.clone(), Role::Text)
+    };
+    let mut lines: Vec<Stripe> = rows.take(MOST).map(line).collect();
+    lines.insert(0, title("these repeat the ones above; x shows them in the list"));
+    lines
+}
+
+/// Describes where a group stands in a partition.
+pub fn commit(queues: &QueueState, group: usize, at: usize) -> Vec<Stripe> {
+    let Some(group) = queues.groups.get(group) else { return Vec::new() };
+    let Some(commit) = group.commits.get(at) else { return Vec::new() };
+    let number = |value: Option<i64>| value.map_or_else(|| "not known".to_owned(), |value| value.to_string());
+    let held = queues.partition(&commit.topic, commit.partition);
+    let mut lines = vec![
+        title(format!("{} in {}-{}", group.id, commit.topic, commit.partition)),
+        field("group", format!("{} ({:?} protocol)", group.state, group.kind)),
+        field("committed", number(commit.committed)),
+        field("end", number(held.and_then(|held| held.end))),
+        field("stable end", number(held.and_then(|held| held.stable))),
+        field("log start", number(held.and_then(|held| held.start))),
+        field("leader", number(held.and_then(|held| held.leader).map(i64::from))),
+    ];
+    match queues.lag(commit) {
+        Some(lag) => {
+            lines.push(field("lag", format!("{} records", lag.records)));
+            lines.push(field("lost", format!("{} deleted by retention before they were read", lag.lost)));
+            lines.push(field("waiting", format!("{} behind an open transaction", lag.behind_transaction)));
+        }
+        None => lines.push(field("lag", "cannot tell: an offset is not known")),
+    }
+    match commit.owner.and_then(|owner| group.members.get(owner)) {
+        Some(member) => lines.push(field("owner", format!("{} {} at {}", member.client, member.id, member.host))),
+        None => lines.push(field("owner", "nobody")),
+    }
+    for fault in group.fault.iter().chain(held.and_then(|held| held.fault.as_ref())) {
+        lines.push(Stripe::of(fault.as_str(), Role::Error));
+    }
+    lines
 }
 
 /// Describes a bar of the waterfall.

@@ -6,20 +6,24 @@
 //! Must not know: sources, keys beyond their help, the terminal. Copy `sources.rs` when adding a screen.
 
 pub mod describe;
+pub mod fold;
 pub mod help;
+pub mod logs;
 pub mod now;
+pub mod queues;
 pub mod sources;
 pub mod story;
 pub mod trace;
 
 use super::facts::Facts;
 use super::look::{Role, Stripe};
-use crate::model::journey::Mark;
-use crate::model::{SafeText, SpanRow};
+use crate::model::SafeText;
+use crate::model::journey::{Fact, Mark};
 use std::fmt;
 
 /// All screens, in the order of the bar.
-pub const SCREENS: &[&dyn Screen] = &[&now::Now, &story::Story, &trace::Trace, &sources::Sources, &help::Help];
+pub const SCREENS: &[&dyn Screen] =
+    &[&now::Now, &story::Story, &trace::Trace, &logs::Logs, &queues::Queues, &sources::Sources, &help::Help];
 
 /// One screen.
 pub trait Screen: Sync {
@@ -46,13 +50,13 @@ pub trait Screen: Sync {
         None
     }
 
-    /// Returns the span that an item is about, so that another screen can show the same one.
-    fn span_of(&self, _facts: &Facts, _item: &Item) -> Option<SpanRow> {
+    /// Returns the span, line or record that an item is about, so that another screen can show the same one.
+    fn fact_of(&self, _facts: &Facts, _item: &Item) -> Option<Fact> {
         None
     }
 
-    /// Returns the key of the item that is about a span, if there is one.
-    fn place_of(&self, _facts: &Facts, _span: SpanRow) -> Option<u64> {
+    /// Returns the key of the item that is about a span, line or record, if there is one.
+    fn place_of(&self, _facts: &Facts, _fact: Fact) -> Option<u64> {
         None
     }
 
@@ -87,6 +91,10 @@ pub enum Subject {
     Row(usize),
     /// Rows of the story that repeat the one above: the first of them, and how many.
     Repeats(usize, usize),
+    /// Lines of the story that repeat the ones above: the first and the last row.
+    Lines(usize, usize),
+    /// A partition of a group: the group's place in the queue state, and the place in its commits.
+    Commit(usize, usize),
     /// A bar of the waterfall.
     Bar(usize),
     /// A question that was asked for the story.

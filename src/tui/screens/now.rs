@@ -169,7 +169,8 @@ fn lamp(lamp: &Lamp) -> Stripe {
     stripe
 }
 
-fn group(row: &GroupLag, room: Room) -> Stripe {
+/// Returns the line of a group.
+pub(super) fn group(row: &GroupLag, room: Room) -> Stripe {
     let role = if row.lag > 0 || row.lost > 0 { Role::Warn } else { Role::Ok };
     let name = (room.width / 3).clamp(14, 32);
     let lag = if row.fault.is_some() { "?".to_owned() } else { row.lag.to_string() };

@@ -1,21 +1,18 @@
 //! Story: one identity across every attempt and hop.
 
+use super::fold::repeats;
 use super::{Item, Room, Screen, Subject, describe, hash, role_of};
 use crate::model::case::Progress;
 use crate::model::coverage::Reach;
 use crate::model::journey::{Fact, Mark, Outcome, Row, RowKind};
 use crate::model::verdict::{Confidence, Finding, Severity};
-use crate::model::{Case, Nanos, SafeText, SpanRow, Timestamp, Verdict};
+use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
+use std::ops::Range;
 
 /// Lanes that are drawn at most; what happens in others is told by name.
 const LANES: usize = 12;
-/// Rows of a block that may repeat, at most.
-const BLOCK: usize = 8;
-/// Blocks in a row from which on the middle ones are folded.
-const REPEATS: usize = 6;
-
 /// The screen.
 pub struct Story;
 
@@ -43,7 +40,7 @@ impl Screen for Story {
         if case.is_found() && !case.journey.summary.is_empty() {
             head.push(Stripe::of(case.journey.summary.clone(), Role::Text));
         }
-        head.push(state(case, facts));
+        head.push(progress(case, facts));
         head
     }
 
@@ -140,17 +137,14 @@ impl Screen for Story {
         describe::story(facts, item.subject)
     }
 
-    fn span_of(&self, facts: &Facts, item: &Item) -> Option<SpanRow> {
+    fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
         let Subject::Row(at) = item.subject else { return None };
-        match facts.story.as_ref()?.journey.rows.get(at)?.fact {
-            Some(Fact::Span(row)) => Some(row),
-            Some(Fact::Line(_) | Fact::Record(_) | Fact::Queue) | None => None,
-        }
+        facts.story.as_ref()?.journey.rows.get(at)?.fact
     }
 
-    fn place_of(&self, facts: &Facts, span: SpanRow) -> Option<u64> {
+    fn place_of(&self, facts: &Facts, fact: Fact) -> Option<u64> {
         let rows = &facts.story.as_ref()?.journey.rows;
-        rows.iter().find(|row| row.fact == Some(Fact::Span(span))).map(key_of)
+        rows.iter().find(|row| row.fact == Some(fact)).map(key_of)
     }
 
     fn blank(&self, facts: &Facts) -> &'static str {
@@ -166,41 +160,25 @@ fn is_attempt(row: &Row) -> bool {
     matches!(row.kind, RowKind::Attempt | RowKind::Delivery)
 }
 
-/// Finds what repeats: a block of rows (a delivery, its lines, the wait after it) that stands there again and again, apart
-/// from numbers and times. The first two and the last one stay; what lies between is one row with the worst mark of it.
+/// Returns what lies between the first two and the last of what repeats, with the worst mark of it.
 fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, Mark)> {
     let rows = &case.journey.rows;
     if !facts.is_folded() {
         return Vec::new();
     }
     let shape = |row: &Row| {
-        let words: String = row.text.as_str().chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
-        let words = words.split_ascii_whitespace().next().unwrap_or_default();
-        hash(&(row.kind, row.lane.as_str(), row.mark, words))
+        let first = row.text.as_str().split_ascii_whitespace().next().unwrap_or_default();
+        let word: String = first.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+        hash(&(row.kind, row.lane.as_str(), row.mark, word))
     };
     let shapes: Vec<u64> = rows.iter().map(shape).collect();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < rows.len() {
-        let block = (1..=BLOCK).find_map(|size| {
-            let same = |from: usize| from + size <= rows.len() && shapes[from..from + size] == shapes[at..at + size];
-            let times = (1..rows.len()).take_while(|times| same(at + times * size)).count() + 1;
-            (times >= REPEATS).then_some((size, times))
-        });
-        let Some((size, times)) = block else {
-            at += 1;
-            continue;
-        };
-        let (first, count) = (at + 2 * size, (times - 3) * size);
-        let worst = rows[first..first + count].iter().map(|row| row.mark).max_by_key(|mark| grave(*mark));
-        found.push((first, count, worst.unwrap_or(Mark::Plain)));
-        at += times * size;
-    }
-    found
+    let worst = |place: &Range<usize>| rows[place.clone()].iter().map(|row| row.mark).max_by_key(|mark| grave(*mark));
+    let found = repeats(&shapes);
+    found.into_iter().map(|place| (place.start, place.len(), worst(&place).unwrap_or(Mark::Plain))).collect()
 }
 
 /// Orders marks by how much they matter to somebody who looks for faults.
-const fn grave(mark: Mark) -> u8 {
+pub(super) const fn grave(mark: Mark) -> u8 {
     match mark {
         Mark::Plain => 0,
         Mark::Wait => 1,
@@ -211,7 +189,8 @@ const fn grave(mark: Mark) -> u8 {
     }
 }
 
-fn key_of(row: &Row) -> u64 {
+/// Returns what stays the same of a row when more is known.
+pub(super) fn key_of(row: &Row) -> u64 {
     hash(&(row.at, row.kind, row.text.as_str()))
 }
 
@@ -242,7 +221,8 @@ fn outcome_role(outcome: &Outcome) -> Role {
     }
 }
 
-fn state(case: &Case, facts: &Facts) -> Stripe {
+/// Returns in which of the five states a story is, and how far each source answered.
+pub(super) fn progress(case: &Case, facts: &Facts) -> Stripe {
     let (word, role) = match &case.progress {
         _ if facts.is_following => match case.progress {
             Progress::Running { open: 1.. } => (format!("waiting, {} found so far", found(case)), Role::Info),

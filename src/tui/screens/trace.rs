@@ -2,7 +2,7 @@
 
 use super::{Item, Room, Screen, Subject, describe, hash};
 use crate::export::waterfall::{Bar, BarKind, Tree};
-use crate::model::journey::Mark;
+use crate::model::journey::{Fact, Mark};
 use crate::model::{Case, Nanos, SafeText, SpanRow, SpanStatus};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
@@ -92,15 +92,18 @@ impl Screen for Trace {
         drawn.bars.get(at).map_or_else(Vec::new, |bar| describe::bar(case, &drawn.trees[bar.tree as usize], bar, facts))
     }
 
-    fn place_of(&self, facts: &Facts, span: SpanRow) -> Option<u64> {
-        facts.story.as_ref().map(|case| key_of(case, span))
-    }
-
-    fn span_of(&self, facts: &Facts, item: &Item) -> Option<SpanRow> {
+    fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
         let Subject::Bar(at) = item.subject else { return None };
         match facts.waterfall().bars.get(at)?.kind {
-            BarKind::Span(row) | BarKind::Fold(row, _) | BarKind::Wait(row) => Some(row),
+            BarKind::Span(row) | BarKind::Fold(row, _) | BarKind::Wait(row) => Some(Fact::Span(row)),
             BarKind::Trace => None,
+        }
+    }
+
+    fn place_of(&self, facts: &Facts, fact: Fact) -> Option<u64> {
+        match fact {
+            Fact::Span(span) => facts.story.as_ref().map(|case| key_of(case, span)),
+            Fact::Line(_) | Fact::Record(_) | Fact::Queue => None,
         }
     }
 

@@ -1,0 +1,135 @@
+//! Logs: the story's log lines alone, in full width, with patterns that repeat folded.
+
+use super::fold::repeats;
+use super::story::{grave, key_of, progress};
+use super::{Item, Room, Screen, Subject, describe, hash, role_of};
+use crate::model::Case;
+use crate::model::journey::{Fact, Mark, Row};
+use crate::tui::facts::Facts;
+use crate::tui::look::{Align, Role, Stripe};
+use std::collections::HashSet;
+
+/// The screen.
+pub struct Logs;
+
+impl Screen for Logs {
+    fn digit(&self) -> char {
+        '4'
+    }
+
+    fn name(&self) -> &'static str {
+        "Logs"
+    }
+
+    fn head(&self, facts: &Facts) -> Vec<Stripe> {
+        let Some(case) = &facts.story else { return vec![Stripe::of("no identity yet", Role::Dim)] };
+        let (mut lines, mut errors, mut warnings) = (0, 0, 0);
+        let mut patterns = HashSet::new();
+        for (_, row) in lines_of(case) {
+            lines += 1;
+            errors += usize::from(row.mark == Mark::Error);
+            warnings += usize::from(row.mark == Mark::Warn);
+            patterns.insert(pattern(row));
+        }
+        let mut told = Stripe::of(case.anchor.identity.to_string(), Role::Title)
+            .and(format!("  {lines} lines, {} patterns", patterns.len()), Role::Text);
+        if errors > 0 {
+            told.push(format!("  E {errors}"), Role::Error);
+        }
+        if warnings > 0 {
+            told.push(format!("  W {warnings}"), Role::Warn);
+        }
+        vec![told, progress(case, facts)]
+    }
+
+    fn items(&self, facts: &Facts) -> Vec<Item> {
+        let Some(case) = &facts.story else { return Vec::new() };
+        let rows: Vec<(usize, &Row)> = lines_of(case).collect();
+        let shapes: Vec<u64> = rows.iter().map(|(_, row)| pattern(row)).collect();
+        let mut folded = if facts.is_folded() { repeats(&shapes) } else { Vec::new() }.into_iter().peekable();
+        let mut items = Vec::with_capacity(rows.len());
+        let mut covered = 0;
+        for (place, (at, row)) in rows.iter().enumerate() {
+            if let Some(fold) = folded.next_if(|fold| fold.start == place) {
+                let worst = rows[fold.clone()].iter().map(|(_, row)| row.mark).max_by_key(|mark| grave(*mark));
+                let subject = Subject::Lines(*at, rows[fold.end - 1].0);
+                let key = hash(&("repeats", key_of(row)));
+                items.push(Item { mark: worst.unwrap_or(row.mark), ..Item::of(subject, key) });
+                covered = fold.end;
+            }
+            if place >= covered {
+                let follow = row.follow.clone();
+                items.push(Item { mark: row.mark, follow, ..Item::of(Subject::Row(*at), key_of(row)) });
+            }
+        }
+        items
+    }
+
+    fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
+        let Some(case) = &facts.story else { return Stripe::default() };
+        match item.subject {
+            Subject::Row(at) => case.journey.rows.get(at).map_or_else(Stripe::default, |row| line(row, facts, room)),
+            Subject::Lines(first, last) => {
+                let rows = &case.journey.rows;
+                let (Some(from), Some(until)) = (rows.get(first), rows.get(last)) else { return Stripe::default() };
+                let count = rows[first..=last].iter().filter(|row| is_line(row)).count();
+                Stripe::of(format!("             {} ", item.mark.sign()), role_of(item.mark))
+                    .and(format!("{count} more lines like these until {}", until.at.clock(&facts.zone)), Role::Text)
+                    .and(format!(", {}; x shows them", until.at.since(from.at).human()), Role::Dim)
+            }
+            _ => Stripe::default(),
+        }
+    }
+
+    fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
+        match item.subject {
+            Subject::Lines(first, last) => {
+                let case = facts.story.as_ref();
+                let rows = case.iter().flat_map(|case| lines_of(case)).filter(|(at, _)| (first..=last).contains(at));
+                describe::repeats(rows.map(|(_, row)| row), facts)
+            }
+            subject => describe::story(facts, subject),
+        }
+    }
+
+    fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
+        let Subject::Row(at) = item.subject else { return None };
+        facts.story.as_ref()?.journey.rows.get(at)?.fact
+    }
+
+    fn place_of(&self, facts: &Facts, fact: Fact) -> Option<u64> {
+        lines_of(facts.story.as_ref()?).find(|(_, row)| row.fact == Some(fact)).map(|(_, row)| key_of(row))
+    }
+
+    fn blank(&self, facts: &Facts) -> &'static str {
+        match (&facts.story, facts.is_following) {
+            (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
+            (Some(_), true) => "waiting for the first lines",
+            (Some(_), false) => "no line names this identity; 2 says what was searched",
+        }
+    }
+}
+
+fn lines_of(case: &Case) -> impl Iterator<Item = (usize, &Row)> {
+    case.journey.rows.iter().enumerate().filter(|(_, row)| is_line(row))
+}
+
+fn is_line(row: &Row) -> bool {
+    matches!(row.fact, Some(Fact::Line(_)))
+}
+
+/// Returns what stays the same when a line is written again: its words without numbers and ids.
+fn pattern(row: &Row) -> u64 {
+    let is_constant = |word: &&str| !word.bytes().any(|byte| byte.is_ascii_digit());
+    let words: Vec<&str> = row.text.as_str().split_ascii_whitespace().filter(is_constant).collect();
+    hash(&(row.lane.as_str(), row.mark, words))
+}
+
+fn line(row: &Row, facts: &Facts, room: Room) -> Stripe {
+    let lane = (room.width / 6).clamp(8, 24);
+    Stripe::of(row.at.clock(&facts.zone), Role::Dim)
+        .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
+        .cell(&row.lane, lane, Align::Left, Role::Info)
+        .and(" ", Role::Dim)
+        .and(row.text.clone(), if row.mark == Mark::Plain { Role::Text } else { role_of(row.mark) })
+}
