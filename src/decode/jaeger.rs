@@ -111,6 +111,11 @@ impl Decoder {
         self.0.push(bytes);
     }
 
+    /// Returns the whole spans so far.
+    pub fn so_far(&self) -> &SpanStore {
+        &self.0.shape().store
+    }
+
     /// Ends; what was cut or broken is in the notes.
     pub fn finish(self) -> (SpanStore, Vec<Note>) {
         let (mut body, notes) = self.0.finish();

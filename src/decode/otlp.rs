@@ -21,6 +21,9 @@ struct Body {
     spans: u64,
 }
 
+/// Spans that wait for their scope at most.
+const WAITING: usize = 64;
+
 #[derive(Clone, Copy, Debug)]
 enum Node {
     Document,
@@ -146,6 +149,11 @@ impl Decoder {
         self.0.push(bytes);
     }
 
+    /// Returns the whole spans so far.
+    pub fn so_far(&self) -> &SpanStore {
+        &self.0.shape().store
+    }
+
     /// Ends; what was cut or broken is in the notes.
     pub fn finish(self) -> (SpanStore, Vec<Note>) {
         let (mut body, notes) = self.0.finish();
@@ -181,9 +189,19 @@ impl Shape for Body {
 
     fn item(&mut self, node: Node, _: &str, text: &str, at: u64, notes: &mut Notes) {
         match node {
-            Node::Span if self.scope.is_none() => self.waiting.push((text.to_owned(), at)),
+            Node::Span if self.scope.is_none() => {
+                self.waiting.push((text.to_owned(), at));
+                // Servers write the scope first, or none at all: text is not kept for the whole of a long answer.
+                if self.waiting.len() == WAITING {
+                    self.scope = Some(Scope::default());
+                    self.flush(notes);
+                }
+            }
             Node::Span => self.take(text, at, notes),
             Node::ScopeAbout => {
+                if self.scope.is_some() {
+                    notes.damaged(format!("the scope at byte {at} came after its spans, which are shown without it"));
+                }
                 self.scope = Some(serde_json::from_str(text).unwrap_or_default());
                 self.flush(notes);
             }

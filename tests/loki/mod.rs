@@ -46,12 +46,12 @@ fn parameters(request: &[u8]) -> (String, HashMap<String, String>) {
 fn selects(query: &str, labels: &[(&str, &str)]) -> bool {
     let value = |name: &str| labels.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value);
     let inside = query.split_once('{').unwrap().1.rsplit_once('}').unwrap().0;
-    inside.split(", ").all(|matcher| match matcher.split_once("=~") {
-        Some((name, _)) => !value(name).is_empty(),
-        None => {
-            let (name, wanted) = matcher.split_once('=').unwrap();
-            serde_json::from_str::<String>(wanted).unwrap() == value(name)
+    inside.split(", ").all(|matcher| {
+        if let Some((name, _)) = matcher.split_once("=~") {
+            return !value(name).is_empty();
         }
+        let (name, wanted) = matcher.split_once('=').unwrap();
+        serde_json::from_str::<String>(wanted).unwrap() == value(name)
     })
 }
 

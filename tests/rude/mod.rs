@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+mod arriving;
 mod http;
 mod kafka;
 pub(crate) mod peer;

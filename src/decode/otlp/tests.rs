@@ -51,3 +51,21 @@ fn several_documents_are_one_answer_and_none_is_no_damage() {
     let (store, notes) = read("{}", 100);
     assert_eq!((store.len(), notes.len()), (0, 0), "{notes:?}");
 }
+
+#[test]
+fn a_long_list_without_a_scope_is_not_kept_as_text() {
+    let span = |id: usize| {
+        format!(r#"{{"traceId":"0a","spanId":"{id:016x}","startTimeUnixNano":"5","endTimeUnixNano":"6","name":"n"}},"#)
+    };
+    let mut decoder = Decoder::default();
+    decoder.push(br#"{"resourceSpans":[{"scopeSpans":[{"spans":["#);
+    for id in 1..=WAITING {
+        assert!(decoder.so_far().is_empty(), "a scope may still come");
+        decoder.push(span(id).as_bytes());
+    }
+    assert_eq!(decoder.so_far().len(), WAITING);
+    decoder.push(format!("{}{}", span(900), r#"{}],"scope":{"name":"late"}}]}]}"#).as_bytes());
+    let (store, notes) = decoder.finish();
+    assert_eq!(store.len(), WAITING + 1);
+    assert!(notes.iter().any(|note| note.text.as_str().contains("came after its spans")), "{notes:?}");
+}

@@ -2,7 +2,8 @@
 
 use crate::decode::{jaeger, otlp};
 use crate::model::spans::{Place, SpanHead, SpanView};
-use crate::model::{Note, SpanStore, TraceId};
+use crate::model::{Note, Rows, SpanStore, TraceId};
+use crate::sources::Sight;
 use crate::sources::http::{BodySink, looks_like_html};
 use hashbrown::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -22,19 +23,26 @@ enum Decoder {
 }
 
 /// Feeds a decoder; stops at a web page.
-pub(super) struct Feed {
+pub(super) struct Feed<'a> {
     decoder: Decoder,
     begun: bool,
     page: bool,
+    sight: Option<Sight<'a>>,
+    /// Spans from which on there is something new to see.
+    next_look: usize,
 }
 
-impl Feed {
-    pub(super) fn new(dialect: Dialect) -> Self {
+/// Spans at the first look. Each further one comes at four times as many, so that all looks together copy little more than
+/// the answer itself.
+const FIRST_LOOK: usize = 256;
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(dialect: Dialect, sight: Option<Sight<'a>>) -> Self {
         let decoder = match dialect {
             Dialect::Internal => Decoder::Internal(jaeger::Decoder::default()),
             Dialect::V3 => Decoder::V3(otlp::Decoder::default()),
         };
-        Self { decoder, begun: false, page: false }
+        Self { decoder, begun: false, page: false, sight, next_look: FIRST_LOOK }
     }
 
     /// Says whether the body was a web page.
@@ -50,7 +58,7 @@ impl Feed {
     }
 }
 
-impl BodySink for Feed {
+impl BodySink for Feed<'_> {
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
         if !self.begun && !bytes.trim_ascii().is_empty() {
             self.begun = true;
@@ -59,9 +67,21 @@ impl BodySink for Feed {
         if self.page {
             return ControlFlow::Break(());
         }
-        match &mut self.decoder {
-            Decoder::Internal(decoder) => decoder.push(bytes),
-            Decoder::V3(decoder) => decoder.push(bytes),
+        let store = match &mut self.decoder {
+            Decoder::Internal(decoder) => {
+                decoder.push(bytes);
+                decoder.so_far()
+            }
+            Decoder::V3(decoder) => {
+                decoder.push(bytes);
+                decoder.so_far()
+            }
+        };
+        if let Some(sight) = self.sight
+            && store.len() >= self.next_look
+        {
+            self.next_look = store.len() * 4;
+            sight(Rows::Spans(Box::new(store.clone())));
         }
         ControlFlow::Continue(())
     }

@@ -7,9 +7,9 @@ use crate::model::{
     Answer, Ask, Exchange, Fault, FaultKind, Note, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore, TraceId,
     Window,
 };
-use crate::sources::Source;
 use crate::sources::http::{Head, Http, looks_like_html};
 use crate::sources::lease::Budget;
+use crate::sources::{Sight, Source};
 use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use smol_str::SmolStr;
@@ -101,11 +101,11 @@ impl Jaeger {
         &self,
         budget: &Budget,
         dialect: Dialect,
-        path: &str,
-        query: &[(&str, String)],
+        (path, query): (&str, &[(&str, String)]),
+        sight: Option<Sight<'_>>,
         made: &mut Vec<Exchange>,
     ) -> Found<(SpanStore, Vec<Note>)> {
-        let mut feed = Feed::new(dialect);
+        let mut feed = Feed::new(dialect, sight);
         let fetched = self.http.get(budget, path, query, &[], &mut feed).await;
         made.extend(fetched.exchanges);
         if feed.is_page() {
@@ -137,14 +137,20 @@ impl Jaeger {
         }
     }
 
-    async fn trace(&self, budget: &Budget, id: TraceId, made: &mut Vec<Exchange>) -> Found<Answer> {
+    async fn trace(
+        &self,
+        budget: &Budget,
+        id: TraceId,
+        sight: Option<Sight<'_>>,
+        made: &mut Vec<Exchange>,
+    ) -> Found<Answer> {
         let dialect = self.dialect(budget, made).await?;
         let yes = || "true".to_owned();
         let (path, query) = match dialect {
             Dialect::V3 => (format!("/api/v3/traces/{id}"), vec![("raw_traces", yes()), ("rawTraces", yes())]),
             Dialect::Internal => (format!("/api/traces/{id}"), vec![("raw", yes())]),
         };
-        let (store, mut notes) = self.spans(budget, dialect, &path, &query, made).await?;
+        let (store, mut notes) = self.spans(budget, dialect, (&path, &query), sight, made).await?;
         if store.is_empty() && notes.is_empty() {
             notes.push(note(NoteKind::NotFound, NOT_FOUND.to_owned()));
         }
@@ -202,7 +208,7 @@ impl Jaeger {
             };
             query.push((name, tags));
         }
-        let (store, mut notes) = self.spans(budget, dialect, path, &query, made).await?;
+        let (store, mut notes) = self.spans(budget, dialect, (path, &query), None, made).await?;
         if limit > 0 && store.traces().len() >= limit as usize {
             notes.push(note(
                 NoteKind::Truncated,
@@ -249,23 +255,13 @@ impl Jaeger {
         let failed = traces_with(&store, |span| span.status() == SpanStatus::Error);
         Ok(Answer { rows: Rows::Spans(Box::new(keep(store, &failed))), notes: std::mem::take(&mut notes) })
     }
-}
 
-impl Source for Jaeger {
-    fn kind(&self) -> SourceKind {
-        SourceKind::Jaeger
-    }
-
-    fn address(&self) -> SafeText {
-        self.http.address()
-    }
-
-    fn answer<'a>(&'a self, ask: &'a Ask, budget: &'a Budget) -> BoxFuture<'a, Reply> {
+    fn respond<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, sight: Option<Sight<'a>>) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let mut made = Vec::new();
             let outcome = match ask {
                 Ask::Services => self.services(budget, &mut made).await,
-                Ask::Trace(id) => self.trace(budget, *id, &mut made).await,
+                Ask::Trace(id) => self.trace(budget, *id, sight, &mut made).await,
                 Ask::FindSpans { service, tag, window, limit } => {
                     let tag = tag.as_ref().map(|(key, value)| (key.as_str(), value.as_str()));
                     self.find(budget, service, tag, (window, *limit), &mut made).await
@@ -279,6 +275,24 @@ impl Source for Jaeger {
             };
             Reply { outcome, exchanges: made }
         })
+    }
+}
+
+impl Source for Jaeger {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Jaeger
+    }
+
+    fn address(&self) -> SafeText {
+        self.http.address()
+    }
+
+    fn answer<'a>(&'a self, ask: &'a Ask, budget: &'a Budget) -> BoxFuture<'a, Reply> {
+        self.respond(ask, budget, None)
+    }
+
+    fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, sight: Sight<'a>) -> BoxFuture<'a, Reply> {
+        self.respond(ask, budget, Some(sight))
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {
