@@ -3,6 +3,9 @@
 //! `HOPSCOPE_STACK_STATE` names the folder that `tests/stack/up` and `tests/stack/workload/run` wrote. Without it these
 //! tests fail: a test that did not run is not a pass.
 
+#[path = "stack/secured.rs"]
+mod secured;
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -69,14 +69,13 @@ pub fn run(
 
 /// Returns the profile of an embedded world.
 pub fn profile(running: &Running) -> Profile {
-    let http =
-        |url: &str| HttpEndpoint { url: keys::url(url).expect("the demo gives real addresses"), headers: Vec::new() };
+    let http = |url: &str| HttpEndpoint::new(keys::url(url).expect("the demo gives real addresses"));
     let bootstrap = keys::brokers(&running.kafka).expect("the demo gives real addresses");
     Profile {
         name: "demo".into(),
         jaeger: Some(http(&running.jaeger)),
         loki: Some(http(&running.loki)),
-        kafka: Some(KafkaEndpoint { bootstrap }),
+        kafka: Some(KafkaEndpoint { bootstrap, ..KafkaEndpoint::default() }),
         limits: Limits::default(),
     }
 }

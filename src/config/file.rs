@@ -76,6 +76,11 @@ impl Walk<'_> {
                 DeValue::Integer(number) if number.radix() == 10 && matches!(known.kind, Kind::Count | Kind::Bytes) => {
                     number.as_str().to_owned()
                 }
+                DeValue::Boolean(flag) if known.kind == Kind::Flag => flag.to_string(),
+                DeValue::Array(words) if known.kind == Kind::Command => {
+                    let words: Vec<Option<&str>> = words.iter().map(|word| word.get_ref().as_str()).collect();
+                    serde_json::to_string(&words).expect("texts can be written")
+                }
                 other => {
                     let what = format!("`{full}` is a {} where a text is needed", other.type_str());
                     self.mistake(there, &what, "put the value in quotes");

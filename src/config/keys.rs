@@ -24,6 +24,18 @@ pub enum Kind {
     SecretPath,
     /// A secret itself; never printed.
     Secret,
+    /// Path of a file.
+    Path,
+    /// `true` or `false`.
+    Flag,
+    /// A program and its arguments, as a list of texts.
+    Command,
+    /// Address of a proxy, or `none`.
+    Proxy,
+    /// One of Kafka's names of a protection.
+    Protocol,
+    /// A SASL mechanism.
+    Mechanism,
 }
 
 /// One setting.
@@ -49,12 +61,46 @@ pub const KEYS: &[Key] = &[
     key("profile.*.jaeger.token_env", Kind::SecretName, None),
     key("profile.*.jaeger.token_file", Kind::SecretPath, Some("HOPSCOPE_JAEGER_TOKEN_FILE")),
     key("profile.*.jaeger.headers.*", Kind::Secret, None),
+    key("profile.*.jaeger.token_command", Kind::Command, None),
+    key("profile.*.jaeger.user", Kind::Text, None),
+    key("profile.*.jaeger.password_env", Kind::SecretName, None),
+    key("profile.*.jaeger.password_file", Kind::SecretPath, None),
+    key("profile.*.jaeger.password_command", Kind::Command, None),
+    key("profile.*.jaeger.ca_file", Kind::Path, None),
+    key("profile.*.jaeger.client_cert", Kind::Path, None),
+    key("profile.*.jaeger.client_key", Kind::Path, None),
+    key("profile.*.jaeger.insecure", Kind::Flag, None),
+    key("profile.*.jaeger.proxy", Kind::Proxy, None),
     key("profile.*.loki.url", Kind::Url, Some("HOPSCOPE_LOKI_URL")),
     key("profile.*.loki.tenant", Kind::Text, Some("HOPSCOPE_LOKI_TENANT")),
     key("profile.*.loki.token_env", Kind::SecretName, None),
     key("profile.*.loki.token_file", Kind::SecretPath, Some("HOPSCOPE_LOKI_TOKEN_FILE")),
     key("profile.*.loki.headers.*", Kind::Secret, None),
+    key("profile.*.loki.token_command", Kind::Command, None),
+    key("profile.*.loki.user", Kind::Text, None),
+    key("profile.*.loki.password_env", Kind::SecretName, None),
+    key("profile.*.loki.password_file", Kind::SecretPath, None),
+    key("profile.*.loki.password_command", Kind::Command, None),
+    key("profile.*.loki.ca_file", Kind::Path, None),
+    key("profile.*.loki.client_cert", Kind::Path, None),
+    key("profile.*.loki.client_key", Kind::Path, None),
+    key("profile.*.loki.insecure", Kind::Flag, None),
+    key("profile.*.loki.proxy", Kind::Proxy, None),
     key("profile.*.kafka.bootstrap", Kind::Brokers, Some("HOPSCOPE_KAFKA")),
+    key("profile.*.kafka.properties_file", Kind::Path, Some("HOPSCOPE_KAFKA_PROPERTIES")),
+    key("profile.*.kafka.security_protocol", Kind::Protocol, None),
+    key("profile.*.kafka.sasl_mechanism", Kind::Mechanism, None),
+    key("profile.*.kafka.user", Kind::Text, None),
+    key("profile.*.kafka.password_env", Kind::SecretName, None),
+    key("profile.*.kafka.password_file", Kind::SecretPath, None),
+    key("profile.*.kafka.password_command", Kind::Command, None),
+    key("profile.*.kafka.token_env", Kind::SecretName, None),
+    key("profile.*.kafka.token_file", Kind::SecretPath, None),
+    key("profile.*.kafka.token_command", Kind::Command, None),
+    key("profile.*.kafka.ca_file", Kind::Path, None),
+    key("profile.*.kafka.client_cert", Kind::Path, None),
+    key("profile.*.kafka.client_key", Kind::Path, None),
+    key("profile.*.kafka.insecure", Kind::Flag, None),
     key("limits.requests", Kind::Count, None),
     key("limits.bytes", Kind::Bytes, None),
     key("limits.at_once", Kind::Count, None),
@@ -89,10 +135,29 @@ pub fn below(table: &str) -> Vec<&'static str> {
 pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
     let shown = |what: &str| format!("`{value}` {what}");
     match kind {
-        Kind::Text | Kind::SecretName | Kind::SecretPath if value.trim().is_empty() => {
+        Kind::Text | Kind::SecretName | Kind::SecretPath | Kind::Path if value.trim().is_empty() => {
             Err(("the value is empty".into(), "write a value or remove the line"))
         }
-        Kind::Text | Kind::SecretName | Kind::SecretPath | Kind::Secret => Ok(()),
+        Kind::Text | Kind::SecretName | Kind::SecretPath | Kind::Path | Kind::Secret => Ok(()),
+        Kind::Flag => match value {
+            "true" | "false" => Ok(()),
+            _ => Err((shown("is neither true nor false"), "write true or false")),
+        },
+        Kind::Command => match serde_json::from_str::<Vec<String>>(value) {
+            Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => Ok(()),
+            // Somebody may have written the secret itself, so it is not repeated.
+            _ => Err((
+                "this is not a list of a program and its arguments".into(),
+                "write it as [\"vault\", \"read\", \"...\"]",
+            )),
+        },
+        Kind::Proxy => proxy(value).map(drop),
+        Kind::Protocol if super::kafka::PROTOCOLS.iter().any(|one| one.eq_ignore_ascii_case(value)) => Ok(()),
+        Kind::Protocol => Err((shown("is no security protocol"), "write PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")),
+        Kind::Mechanism => match super::kafka::Mechanism::named(value) {
+            Some(_) => Ok(()),
+            None => Err((shown("is not supported"), "write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER")),
+        },
         Kind::Url => url(value).map(drop),
         Kind::Brokers => brokers(value).map(drop),
         Kind::Count => match value.parse::<u32>() {
@@ -120,6 +185,22 @@ pub fn url(value: &str) -> Result<Url, (String, &'static str)> {
         return Err(("the address has a query or a fragment".into(), "give the base address alone"));
     }
     Ok(url)
+}
+
+/// Reads the address of a proxy; `None` stands for no proxy at all.
+pub fn proxy(value: &str) -> Result<Option<Url>, (String, &'static str)> {
+    const FIX: &str = "write it as http://host:port, https://host:port, socks5h://host:port or none";
+    if value == "none" {
+        return Ok(None);
+    }
+    let url = Url::parse(value).map_err(|error| (format!("the proxy's address cannot be read ({error})"), FIX))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none() {
+        return Err(("the proxy's address is neither an http nor a socks5 one".into(), FIX));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(("the proxy's address holds a user or a password".into(), "use a proxy on loopback that logs in"));
+    }
+    Ok(Some(url))
 }
 
 /// Reads bootstrap addresses; `[v6]:port` is allowed.
@@ -187,7 +268,7 @@ mod tests {
         assert_eq!(find("profile.prod.loki.headers.X-A.b").map(|key| key.kind), Some(Kind::Secret));
         assert_eq!(find("profile.prod.loki.headers").map(|key| key.kind), None);
         assert_eq!(find("profile.prod.loki.address").map(|key| key.kind), None);
-        assert_eq!(below("profile.x.kafka"), ["bootstrap"]);
+        assert_eq!(below("profile.x.kafka")[..2], ["bootstrap", "properties_file"]);
     }
 
     #[test]

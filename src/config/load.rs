@@ -1,14 +1,15 @@
 //! Puts the layers together: built in, then the file, then the environment, then flags.
 
 use super::file::{self, Written};
+use super::kafka;
 use super::keys::{self, KEYS, Kind};
 use super::mistake::Mistake;
-use super::profile::{HttpEndpoint, KafkaEndpoint, Limits, Profile};
+use super::profile::{HttpEndpoint, HttpLogin, Limits, Profile, Way};
+use super::security::Section;
 use crate::model::SafeText;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 
 /// The file that shows every setting and sets the defaults.
 pub const SAMPLE: &str = include_str!("sample.toml");
@@ -58,7 +59,7 @@ pub struct Loaded {
     pub profiles: Vec<SafeText>,
 }
 
-type Values = BTreeMap<String, (String, Origin)>;
+pub(super) type Values = BTreeMap<String, (String, Origin)>;
 
 /// Loads the settings, or returns all mistakes of all layers.
 pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
@@ -159,11 +160,9 @@ fn assemble(
     let defaults = Limits::default();
     Profile {
         name,
-        jaeger: endpoint("jaeger", "x-tenant", values, variable, mistakes),
-        loki: endpoint("loki", "X-Scope-OrgID", values, variable, mistakes),
-        kafka: text("kafka.bootstrap")
-            .and_then(|list| keys::brokers(list).ok())
-            .map(|bootstrap| KafkaEndpoint { bootstrap }),
+        jaeger: endpoint("jaeger", "x-tenant", Section { source: "jaeger", values, variable, mistakes }),
+        loki: endpoint("loki", "X-Scope-OrgID", Section { source: "loki", values, variable, mistakes }),
+        kafka: kafka::endpoint(Section { source: "kafka", values, variable, mistakes }),
         limits: Limits {
             requests: limit("limits.requests").parse().unwrap_or(defaults.requests),
             bytes: keys::bytes(limit("limits.bytes")).unwrap_or(defaults.bytes),
@@ -174,72 +173,52 @@ fn assemble(
     }
 }
 
-fn endpoint(
-    source: &str,
-    tenant_header: &str,
-    values: &Values,
-    variable: &dyn Fn(&str) -> Option<String>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<HttpEndpoint> {
-    let at = |field: &str| values.get(&format!("{source}.{field}"));
+fn endpoint(source: &'static str, tenant_header: &str, mut section: Section<'_>) -> Option<HttpEndpoint> {
     let mut headers = Vec::new();
-    if let Some((tenant, _)) = at("tenant") {
-        headers.push((tenant_header.to_owned(), SecretString::from(tenant.clone())));
+    if let Some(tenant) = section.text("tenant") {
+        headers.push((tenant_header.to_owned(), SecretString::from(tenant.to_owned())));
     }
-    let mut bearer = |token: &str| {
-        headers.push((
-            "Authorization".to_owned(),
-            SecretString::from(format!("Bearer {}", token.trim_end_matches(['\r', '\n']))),
-        ));
+    let user = section.text("user").map(str::to_owned);
+    let (token, password) = (section.credential("token"), section.credential("password"));
+    let login = match (token, user, password) {
+        (Some(_), Some(_), _) => {
+            section.mistake("user", "there is a token and a user", "keep one of the two logins");
+            None
+        }
+        (Some(token), None, _) => Some(HttpLogin::Bearer(token)),
+        (None, Some(user), Some(password)) => Some(HttpLogin::Basic(user, password)),
+        (None, Some(_), None) => {
+            section.mistake(
+                "user",
+                "there is a user without a password",
+                "set password_file, password_command or password_env",
+            );
+            None
+        }
+        (None, None, Some(_)) => {
+            let what = "there is a password without a user";
+            section.mistakes.push(Mistake::new(source, what, "add user = \"name\""));
+            None
+        }
+        (None, None, None) => None,
     };
-    if let Some((name, origin)) = at("token_env") {
-        match variable(name).filter(|token| !token.is_empty()) {
-            Some(token) => bearer(&token),
-            None => mistakes.push(Mistake::new(
-                &origin.to_string(),
-                // Somebody may have written the token itself where its name belongs, so it is not repeated.
-                "the environment variable that token_env names is not set",
-                "write the variable's name and export it, or remove token_env",
-            )),
-        }
-    }
-    if let Some((path, origin)) = at("token_file") {
-        match secret_file(path) {
-            Ok(token) => bearer(&token),
-            Err((what, fix)) => mistakes.push(Mistake::new(&origin.to_string(), &what, fix)),
-        }
-    }
     let prefix = format!("{source}.headers.");
-    for (name, (value, _)) in values.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix)) {
+    let written = section.values.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+    for (name, (value, _)) in written {
         headers.push((name[prefix.len()..].to_owned(), SecretString::from(value.clone())));
     }
-    let url = at("url").and_then(|(url, _)| keys::url(url).ok());
-    if url.is_none() && !headers.is_empty() && at("url").is_none() {
-        mistakes.push(Mistake::new(
-            source,
-            "there are credentials or headers but no url",
-            "add url = \"http://host:port\"",
-        ));
+    let tls = section.tls();
+    let way = match section.text("proxy").map(keys::proxy) {
+        None | Some(Err(_)) => Way::Environment,
+        Some(Ok(None)) => Way::Direct,
+        Some(Ok(Some(proxy))) => Way::Proxy(proxy),
+    };
+    let url = section.text("url").and_then(|url| keys::url(url).ok());
+    if url.is_none() && section.at("url").is_none() && (!headers.is_empty() || login.is_some()) {
+        let what = "there are credentials or headers but no url";
+        section.mistakes.push(Mistake::new(source, what, "add url = \"http://host:port\""));
     }
-    url.map(|url| HttpEndpoint { url, headers })
-}
-
-fn secret_file(path: &str) -> Result<String, (String, &'static str)> {
-    const READ: &str = "check the path and that you may read it";
-    let failed = |error: std::io::Error| (format!("cannot read the secret file {path}: {error}"), READ);
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    // The open file is asked, not the path, so that nobody can swap it between the two.
-    let about = file.metadata().map_err(failed)?;
-    if !about.is_file() {
-        return Err((format!("{path} is not a regular file"), READ));
-    }
-    if about.mode() & 0o077 != 0 {
-        let what = format!("the secret file {path} can be read by others (mode {:03o})", about.mode() & 0o777);
-        return Err((what, "run chmod 600 on it"));
-    }
-    let mut token = String::new();
-    std::io::Read::read_to_string(&mut file, &mut token).map_err(failed)?;
-    if token.trim().is_empty() { Err((format!("the secret file {path} is empty"), READ)) } else { Ok(token) }
+    url.map(|url| HttpEndpoint { url, headers, login, tls, way })
 }
 
 impl fmt::Display for Origin {
@@ -310,17 +289,5 @@ mod tests {
         for place in ["c.toml:1:1", "c.toml:3:7", "c.toml:5:12", "c.toml:6:11"] {
             assert!(places.contains(&place), "{place} in {places:?}");
         }
-    }
-
-    #[test]
-    fn a_secret_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "token\n").unwrap();
-        let path = file.path().to_str().unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(secret_file(path).unwrap_err().0.contains("mode 644"));
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(secret_file(path).unwrap(), "token\n");
     }
 }

@@ -8,11 +8,16 @@
 //! A new setting is one line in [`keys::KEYS`] and its reading in `load.rs`. Copy `profile.rs` when adding a section.
 
 pub mod file;
+pub mod kafka;
 pub mod keys;
 pub mod load;
 pub mod mistake;
 pub mod profile;
+mod properties;
+pub mod security;
 
+pub use kafka::{KafkaEndpoint, Login, Mechanism};
 pub use load::{Layers, Loaded, Origin, Setting, load};
 pub use mistake::Mistake;
-pub use profile::{HttpEndpoint, KafkaEndpoint, Limits, Profile};
+pub use profile::{HttpEndpoint, HttpLogin, Limits, Profile, Way};
+pub use security::{Checks, Credential, Tls};

@@ -1,5 +1,7 @@
 //! The sources of one environment.
 
+use super::kafka::KafkaEndpoint;
+use super::security::{Credential, Tls};
 use secrecy::SecretString;
 use std::time::Duration;
 use url::Url;
@@ -26,13 +28,40 @@ pub struct HttpEndpoint {
     pub url: Url,
     /// Headers sent with each request (tenant, authorisation). Values are secrets.
     pub headers: Vec<(String, SecretString)>,
+    /// Who logs in, when that is not said by a header.
+    pub login: Option<HttpLogin>,
+    /// TLS.
+    pub tls: Tls,
+    /// The way there.
+    pub way: Way,
 }
 
-/// A Kafka cluster.
+/// Who logs in over HTTP.
 #[derive(Clone, Debug)]
-pub struct KafkaEndpoint {
-    /// Bootstrap addresses, host and port.
-    pub bootstrap: Vec<(String, u16)>,
+pub enum HttpLogin {
+    /// `Authorization: Bearer ...`.
+    Bearer(Credential),
+    /// `Authorization: Basic ...`.
+    Basic(String, Credential),
+}
+
+/// The way to a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// As the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`. Loopback is always direct.
+    #[default]
+    Environment,
+    /// Through no proxy.
+    Direct,
+    /// Through this one.
+    Proxy(Url),
+}
+
+impl HttpEndpoint {
+    /// Returns an endpoint without headers, login and special ways.
+    pub fn new(url: Url) -> Self {
+        Self { url, headers: Vec::new(), login: None, tls: Tls::default(), way: Way::default() }
+    }
 }
 
 /// What one investigation may cost, per kind of source.

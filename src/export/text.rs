@@ -251,7 +251,7 @@ pub fn now(now: &Now, look: &Look) -> String {
     if now.queues.is_none() {
         page.line("  cannot tell: Kafka did not answer or is not configured");
     } else if now.groups.is_empty() {
-        page.line("  none");
+        page.line("  none is visible to this user");
     }
     for row in &now.groups {
         let unknown = if row.unknown > 0 { format!(", {} partitions unknown", row.unknown) } else { String::new() };

@@ -13,6 +13,8 @@ pub mod jaeger;
 pub mod kafka;
 pub mod lease;
 pub mod loki;
+pub mod secret;
+pub mod tls;
 
 use crate::model::{Ask, Fault, Reply, Rows, SafeText, SourceKind};
 use futures_util::future::BoxFuture;

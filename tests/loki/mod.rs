@@ -129,7 +129,7 @@ fn read(lines: &[Line], habits: Habits) -> (Vec<String>, Vec<Note>) {
     let held = lines.to_vec();
     let peer =
         Peer::start(Framing::Http, Arc::new(move |number, request: &[u8]| serve(&held, habits, number, request)));
-    let endpoint = HttpEndpoint { url: keys::url(&format!("http://{}", peer.address)).unwrap(), headers: Vec::new() };
+    let endpoint = HttpEndpoint::new(keys::url(&format!("http://{}", peer.address)).unwrap());
     let limits = Limits { requests: 5_000, ..Limits::default() };
     let ask = Ask::FindLines {
         needles: vec!["order-7".into()],

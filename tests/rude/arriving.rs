@@ -45,7 +45,7 @@ fn spans_are_seen_before_their_answer_has_ended() {
     };
     let peer = Peer::start(Framing::Http, Arc::new(script));
     let url = keys::url(&format!("http://{}", peer.address)).unwrap();
-    let jaeger = Some(HttpEndpoint { url, headers: Vec::new() });
+    let jaeger = Some(HttpEndpoint::new(url));
     let sources = SourceSet::open(&Profile { jaeger, limits: Limits::default(), ..Profile::default() });
     let anchor = recognise(TRACE).unwrap();
     let asked = Asked { at: Timestamp(1_795_474_800_000_000_000), window: None, since: Nanos::from_secs(600) };

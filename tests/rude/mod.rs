@@ -44,10 +44,10 @@ async fn ask(source: SourceKind, address: &str, ask: &Ask, patience: u64) -> Rep
     let whole = Duration::from_millis(patience);
     let limits = Limits { bytes: BYTES, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
     let budget = Budget::new(source, &limits, CancellationToken::new());
-    let http = || HttpEndpoint { url: format!("http://{address}").parse().unwrap(), headers: Vec::new() };
+    let http = || HttpEndpoint::new(format!("http://{address}").parse().unwrap());
     let kafka = || {
         let (host, port) = address.rsplit_once(':').unwrap();
-        KafkaEndpoint { bootstrap: vec![(host.to_owned(), port.parse().unwrap())] }
+        KafkaEndpoint { bootstrap: vec![(host.to_owned(), port.parse().unwrap())], ..KafkaEndpoint::default() }
     };
     match source {
         SourceKind::Jaeger => Jaeger::new(&http()).answer(ask, &budget).await,

@@ -158,6 +158,24 @@ kafka_tool() {
   java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$here/kafka/tools-log4j2.xml" -cp "$(kafka_home)/*" "$@"
 }
 
+# certificates FOLDER: an authority, a broker's certificate for loopback, and a client's, all in PEM and for a day.
+certificates() {
+  need openssl openssl "makes the certificates of the secured listeners"
+  local name
+  mkdir -p "$1"
+  (
+    umask 077
+    cd "$1"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=stack-authority -keyout ca.key -out ca.pem
+    printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n' >san
+    for name in broker client; do
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout $name.key -out $name.csr
+      openssl x509 -req -days 1 -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -out $name.crt
+    done
+    cat broker.key broker.crt ca.pem >broker.pem
+  ) >"$state/certificates.log" 2>&1 || die "no certificates: $(tail -n 3 "$state/certificates.log")"
+}
+
 # --- processes ---------------------------------------------------------------------------------------------------
 
 # Every process we start names a file of its state directory on its command line: that tells it from a stranger who got

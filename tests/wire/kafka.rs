@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 async fn ask(frames: &str, ask: Ask) -> Answer {
     let port = replay::serve(bytes(frames)).await;
-    let kafka = Kafka::new(&KafkaEndpoint { bootstrap: vec![("127.0.0.1".to_owned(), port)] });
+    let kafka =
+        Kafka::new(&KafkaEndpoint { bootstrap: vec![("127.0.0.1".to_owned(), port)], ..KafkaEndpoint::default() });
     let budget = Budget::new(SourceKind::Kafka, &Limits::default(), CancellationToken::new());
     let reply = kafka.answer(&ask, &budget).await;
     assert!(reply.exchanges.iter().all(|exchange| exchange.status.as_str() == "ok"), "{:?}", reply.exchanges);

@@ -11,7 +11,7 @@ fn budget() -> Budget {
 
 fn endpoint(address: &str) -> HttpEndpoint {
     let url = Url::parse(&format!("http://user:pass@{address}/base")).unwrap();
-    HttpEndpoint { url, headers: vec![("Authorization".into(), "Bearer hush".to_owned().into())] }
+    HttpEndpoint { headers: vec![("Authorization".into(), "Bearer hush".to_owned().into())], ..HttpEndpoint::new(url) }
 }
 
 /// A server that answers one connection with raw bytes, then hangs up or falls silent.

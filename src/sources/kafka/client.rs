@@ -1,5 +1,6 @@
 //! Answers questions about records; routes to the broker that leads a partition.
 
+use super::door::Door;
 use super::wire::{Broken, Connection, ReadOnly};
 use crate::config::KafkaEndpoint;
 use crate::decode::batches::{self, Decoded};
@@ -37,6 +38,7 @@ const SCAN_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: Vec<String>,
+    door: Arc<Door>,
     connections: Mutex<HashMap<String, Arc<Connection>>>,
     routes: tokio::sync::Mutex<Option<(Instant, Arc<Layout>)>>,
 }
@@ -55,13 +57,23 @@ pub(super) struct Layout {
 impl Kafka {
     /// Returns the cluster at `endpoint`; nothing is connected yet.
     pub fn new(endpoint: &KafkaEndpoint) -> Self {
-        let bootstrap = endpoint.bootstrap.iter().map(|(host, port)| format!("{host}:{port}")).collect();
-        Self { bootstrap, connections: Mutex::default(), routes: tokio::sync::Mutex::default() }
+        let address = |(host, port): &(String, u16)| {
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        };
+        Self {
+            bootstrap: endpoint.bootstrap.iter().map(address).collect(),
+            door: Arc::new(Door::new(endpoint)),
+            connections: Mutex::default(),
+            routes: tokio::sync::Mutex::default(),
+        }
     }
 
     fn connection(&self, address: &str) -> Arc<Connection> {
         let mut all = self.connections.lock().expect("no holder panics");
-        Arc::clone(all.entry(address.to_owned()).or_insert_with(|| Arc::new(Connection::new(address.to_owned()))))
+        Arc::clone(
+            all.entry(address.to_owned())
+                .or_insert_with(|| Arc::new(Connection::new(address.to_owned(), Arc::clone(&self.door)))),
+        )
     }
 
     /// Makes one request of one broker, under a lease and into the log of exchanges. `shown` is the command by which a
@@ -104,10 +116,7 @@ impl Kafka {
             }
         }
         Err(last.unwrap_or_else(|| {
-            fault(
-                Broken { kind: FaultKind::NotConfigured, came: "no bootstrap address".into() },
-                SafeText::own("metadata"),
-            )
+            fault(Broken::new(FaultKind::NotConfigured, "no bootstrap address"), SafeText::own("metadata"))
         }))
     }
 
@@ -380,7 +389,8 @@ fn fault(broken: Broken, asked: SafeText) -> Fault {
         FaultKind::Damaged => "check that the port is a Kafka listener and speaks plaintext",
         _ => "check the broker's version and this user's rights",
     };
-    Fault { source: SourceKind::Kafka, kind: broken.kind, asked, came: broken.came.into(), hint: SafeText::own(hint) }
+    let hint = SafeText::own(broken.hint.unwrap_or(hint));
+    Fault { source: SourceKind::Kafka, kind: broken.kind, asked, came: broken.came.into(), hint }
 }
 
 pub(super) fn wall_clock() -> Timestamp {
@@ -424,7 +434,8 @@ impl Source for Kafka {
             let layout = self.layout(budget, &Mutex::default()).await?;
             let (brokers, topics) = (layout.state.brokers.len(), layout.state.topics.len());
             let cluster = layout.state.cluster.unwrap_or_default();
-            Ok(format!("Kafka cluster {cluster}, brokers: {brokers}, topics visible: {topics}").into())
+            let remark = self.door.remark().map(|remark| format!("; {remark}")).unwrap_or_default();
+            Ok(format!("Kafka cluster {cluster}, brokers: {brokers}, topics visible: {topics}{remark}").into())
         })
     }
 }

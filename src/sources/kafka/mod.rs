@@ -1,13 +1,15 @@
 //! Kafka over its own protocol: records by coordinate, bounded scans, topics, groups, offsets and lag. Reads only.
 //!
 //! Owns connections, versions, routing to leaders and coordinators, and the words for Kafka's errors. The codec is
-//! `kafka-protocol`; what can be sent is bound by the private trait `wire::ReadOnly`, implemented for reads alone, so no
-//! code here could produce, join, commit or create. It must not know what records mean: bytes go to `decode`.
+//! `kafka-protocol`; what can be sent is bound by the private trait `wire::ReadOnly`, implemented for reads and the login
+//! alone, so no code here could produce, join, commit or create. It must not know what records mean: bytes go to `decode`.
 //!
 //! One broker that fails takes nothing from the others: what it leads or coordinates is named as missing.
 
 mod client;
+mod door;
 mod queues;
+mod sasl;
 mod shape;
 mod wire;
 

@@ -121,7 +121,14 @@ impl Kafka {
         }
         layout.state.groups.sort_by(|a, b| a.id.cmp(&b.id));
         if layout.state.groups.is_empty() && notes.is_empty() {
-            notes.push(note(NoteKind::Remark, "no consumer group is visible to this user".to_owned()));
+            // Brokers leave out what a user may not describe, without an error (Kafka 4.3.1).
+            let hidden = layout.state.topics.is_empty();
+            let (kind, text) = if hidden {
+                (NoteKind::NotPermitted, "neither a topic nor a consumer group is visible to this user")
+            } else {
+                (NoteKind::Remark, "no consumer group is visible to this user")
+            };
+            notes.push(note(kind, text.to_owned()));
         }
         self.offsets(budget, &mut layout, made, &mut notes).await;
         Ok(Answer { rows: Rows::Queues(Box::new(layout.state)), notes })

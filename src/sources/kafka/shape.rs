@@ -131,6 +131,10 @@ const SHAPES: &[Shape] = &[
             ),
         ],
     },
+    // SaslHandshake
+    Shape { key: 17, flexible: i16::MAX, fields: &[Fixed(2, ALL), Texts(ALL)] },
+    // SaslAuthenticate
+    Shape { key: 36, flexible: 2, fields: &[Fixed(2, ALL), Text(ALL), Blob(ALL), Fixed(8, since(1))] },
     // DescribeGroups
     Shape {
         key: 15,

@@ -1,25 +1,29 @@
 //! One connection to one broker, and the only requests that can be sent over it.
 
+use super::door::Door;
 use super::shape::{self, Impossible};
 use crate::model::FaultKind;
 use crate::sources::lease::Lease;
+use crate::sources::tls;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeGroupsRequest, FetchRequest, ListGroupsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RequestHeader, ResponseHeader,
+    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, Request, StrBytes};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// The first answer of a peer that may not be Kafka at all: "HTTP" read as a length is 1.2 GB.
 const FIRST_LIMIT: usize = 1 << 20;
 /// An answer's size; one batch comes whole however small the limit asked for.
 const ANSWER_LIMIT: usize = 128 << 20;
 
-/// A request that reads.
+/// A request that reads, or that says who asks.
 pub(super) trait ReadOnly: Request {}
 
 macro_rules! reads {
@@ -35,6 +39,8 @@ reads!(
     ListOffsetsRequest,
     MetadataRequest,
     OffsetFetchRequest,
+    SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 );
 
 /// Why a request brought no answer.
@@ -44,6 +50,8 @@ pub(super) struct Broken {
     pub(super) kind: FaultKind,
     /// What happened.
     pub(super) came: String,
+    /// What to do, when that is known better than by the kind.
+    pub(super) hint: Option<&'static str>,
 }
 
 /// A connection, opened when first needed and again after a loss.
@@ -51,14 +59,20 @@ pub(super) struct Broken {
 pub(super) struct Connection {
     /// `host:port`.
     pub(super) address: String,
+    door: Arc<Door>,
     line: Mutex<Option<Line>>,
 }
 
+/// An open connection.
 #[derive(Debug)]
-struct Line {
-    stream: TcpStream,
+pub(super) struct Line {
+    stream: Box<dyn super::door::Bytes>,
     versions: HashMap<i16, (i16, i16)>,
     next: i32,
+    /// Whether a request after the login was answered.
+    is_used: bool,
+    /// When the broker will want a new login.
+    until: Option<Instant>,
 }
 
 /// What a broker says that it can be asked.
@@ -69,15 +83,19 @@ struct Offer {
 }
 
 impl Broken {
-    fn new(kind: FaultKind, came: impl Into<String>) -> Self {
-        Self { kind, came: came.into() }
+    pub(super) fn new(kind: FaultKind, came: impl Into<String>) -> Self {
+        Self { kind, came: came.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 }
 
 impl Connection {
     /// Returns a connection to `address`; nothing is opened yet.
-    pub(super) fn new(address: String) -> Self {
-        Self { address, line: Mutex::new(None) }
+    pub(super) fn new(address: String, door: Arc<Door>) -> Self {
+        Self { address, door, line: Mutex::new(None) }
     }
 
     /// Sends the request that `build` makes for the agreed version, at most `newest`, and returns the answer with its
@@ -89,14 +107,32 @@ impl Connection {
         build: impl Fn(i16) -> R,
     ) -> Result<(R::Response, i16, u64), Broken> {
         let mut line = self.line.lock().await;
+        line.take_if(|open| open.until.is_some_and(|until| until <= Instant::now()));
         let work = async {
-            if line.is_none() {
-                *line = Some(Line::open(&self.address).await?);
+            loop {
+                if line.is_none() {
+                    *line = Some(Line::open(&self.address, &self.door).await?);
+                }
+                let open = line.as_mut().expect("opened above");
+                let version = open.version::<R>(newest)?;
+                match open.send(&build(version), version).await {
+                    Ok((answer, size)) => {
+                        open.is_used = true;
+                        return Ok((answer, version, size));
+                    }
+                    // A broker closes what was idle for long. Reading twice does no harm, so it is asked anew, once.
+                    Err(broken) if open.is_used && broken.kind == FaultKind::Unreachable => *line = None,
+                    Err(broken)
+                        if broken.kind == FaultKind::Unreachable && broken.hint.is_none() && !self.door.has_login() =>
+                    {
+                        let came = format!("{}; a listener that wants a login ends like this", broken.came);
+                        let hint =
+                            "set sasl_mechanism, user and a password in the profile, if the listener is a SASL one";
+                        return Err(Broken::new(broken.kind, came).with_hint(hint));
+                    }
+                    Err(broken) => return Err(broken),
+                }
             }
-            let open = line.as_mut().expect("opened above");
-            let version = open.version::<R>(newest)?;
-            let (answer, size) = open.send(&build(version), version, ANSWER_LIMIT).await?;
-            Ok((answer, version, size))
         };
         let outcome = tokio::select! {
             biased;
@@ -122,16 +158,19 @@ impl Connection {
 }
 
 impl Line {
-    async fn open(address: &str) -> Result<Self, Broken> {
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|error| Broken::new(FaultKind::Unreachable, format!("{address}: {error}")))?;
-        stream.set_nodelay(true).map_err(|error| Broken::new(FaultKind::Unreachable, error.to_string()))?;
-        let mut line = Self { stream, versions: HashMap::new(), next: 1 };
+    async fn open(address: &str, door: &Door) -> Result<Self, Broken> {
+        let stream = door.connect(address).await?;
+        let mut line = Self { stream, versions: HashMap::new(), next: 1, is_used: false, until: None };
         let named = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("hopscope"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let mut offer = Offer::read(line.ask(&named, 3, FIRST_LIMIT).await?.0, 3);
+        let greeted = line.ask(&named, 3, FIRST_LIMIT).await.map_err(|broken| match broken.kind {
+            FaultKind::Unreachable if broken.hint.is_none() && !door.has_tls() => broken.with_hint(
+                "check that the port is a Kafka listener; one that speaks TLS ends like this: set security_protocol to SSL or SASL_SSL",
+            ),
+            _ => broken,
+        })?;
+        let mut offer = Offer::read(greeted.0, 3);
         if offer.as_ref().is_some_and(|offer| offer.error == 35) {
             // A broker that does not know version 3 answers version 0 with this error.
             offer = Offer::read(line.ask(&ApiVersionsRequest::default(), 0, FIRST_LIMIT).await?.0, 0);
@@ -144,10 +183,12 @@ impl Line {
             }
             None => return Err(Broken::new(FaultKind::Damaged, format!("{address}: not a Kafka answer"))),
         };
+        line.until = door.login(&mut line).await?;
         Ok(line)
     }
 
-    fn version<R: Request>(&self, newest: i16) -> Result<i16, Broken> {
+    /// Returns the newest version of a request that both sides know, at most `newest`.
+    pub(super) fn version<R: Request>(&self, newest: i16) -> Result<i16, Broken> {
         let (low, high) = self.versions.get(&R::KEY).copied().unwrap_or((0, -1));
         let version = high.min(newest).min(R::VERSIONS.max);
         if version < low.max(R::VERSIONS.min) {
@@ -157,13 +198,9 @@ impl Line {
         Ok(version)
     }
 
-    async fn send<R: ReadOnly>(
-        &mut self,
-        request: &R,
-        version: i16,
-        limit: usize,
-    ) -> Result<(R::Response, u64), Broken> {
-        let (mut body, size) = self.ask(request, version, limit).await?;
+    /// Sends a request and returns its answer with its size on the wire.
+    pub(super) async fn send<R: ReadOnly>(&mut self, request: &R, version: i16) -> Result<(R::Response, u64), Broken> {
+        let (mut body, size) = self.ask(request, version, ANSWER_LIMIT).await?;
         let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
         ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
         shape::check(R::KEY, version, body.clone()).map_err(|Impossible { count, left }| {
@@ -180,6 +217,10 @@ impl Line {
     /// Sends a request and returns the answer's bytes from the correlation id on, and its size on the wire.
     async fn ask<R: ReadOnly>(&mut self, request: &R, version: i16, limit: usize) -> Result<(Bytes, u64), Broken> {
         let lost = |error: std::io::Error| {
+            // Since TLS 1.3 the other side judges our certificate only after its part of the handshake.
+            if let Some((what, hint)) = tls::explain(&error) {
+                return Broken::new(FaultKind::Unreachable, what).with_hint(hint);
+            }
             let came = match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => {
                     "the connection was closed before the whole answer came".to_owned()
@@ -211,7 +252,7 @@ impl Line {
             let what = match &head.to_be_bytes() {
                 b"HTTP" => "HTTP answers there".to_owned(),
                 // Alert or handshake, then the version (RFC 8446, section 5.1).
-                [0x15 | 0x16, 3, ..] => "the listener speaks TLS".to_owned(),
+                [0x15 | 0x16, 3, ..] => "the listener speaks TLS; set security_protocol to SSL or SASL_SSL".to_owned(),
                 _ => format!("an answer of {length} bytes, which no broker sends here: another protocol?"),
             };
             return Err(Broken::new(FaultKind::Damaged, what));

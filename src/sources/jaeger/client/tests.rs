@@ -21,7 +21,7 @@ async fn ask(routes: &'static [(&'static str, u16, &'static str)], ask: Ask) -> 
         }
     });
     let budget = Budget::new(SourceKind::Jaeger, &Limits::default(), CancellationToken::new());
-    Jaeger::new(&HttpEndpoint { url, headers: Vec::new() }).answer(&ask, &budget).await
+    Jaeger::new(&HttpEndpoint::new(url)).answer(&ask, &budget).await
 }
 
 const PAGE: &str = "<!doctype html><title>Jaeger</title>";

@@ -16,7 +16,8 @@ use kafka_protocol::messages::offset_fetch_response::{
 };
 use kafka_protocol::messages::{
     BrokerId, ConsumerGroupDescribeResponse, DescribeGroupsResponse, FetchResponse, GroupId, ListGroupsResponse,
-    ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, TopicName,
+    ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
+    TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use proptest::prelude::*;
@@ -96,6 +97,18 @@ fn every_version_of_every_answer_is_walked_to_its_end() {
             let group = OffsetFetchResponseGroup::default().with_group_id(GroupId(text("g"))).with_topics(vec![found]);
             encode(OffsetFetchResponse::default().with_groups(vec![group; 2]), version)
         }
+    });
+    walks(17, 0..=1, |version| {
+        encode(SaslHandshakeResponse::default().with_error_code(33).with_mechanisms(vec![text("PLAIN"); 3]), version)
+    });
+    walks(36, 0..=2, |version| {
+        let mut answer = SaslAuthenticateResponse::default()
+            .with_error_message(Some(text("no")))
+            .with_auth_bytes(Bytes::from_static(b"v=1"));
+        if version >= 1 {
+            answer = answer.with_session_lifetime_ms(9);
+        }
+        encode(answer, version)
     });
     walks(1, 4..=17, |version| {
         let partition = PartitionData::default()
