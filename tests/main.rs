@@ -3,6 +3,7 @@
 mod cli;
 mod laws;
 mod loki;
+mod reach;
 mod rude;
 mod scenarios;
 mod screens;

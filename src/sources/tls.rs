@@ -101,7 +101,8 @@ pub fn explain(error: &(dyn std::error::Error + 'static)) -> Option<(String, &'s
 fn words(error: &rustls::Error) -> (String, &'static str) {
     use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage};
     let (what, hint) = match error {
-        InvalidCertificate(CertificateError::UnknownIssuer) => (
+        // A bad signature is that of another authority with the same name.
+        InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
             "its certificate comes from an authority that is not trusted here",
             "set ca_file to the PEM file of that authority",
         ),

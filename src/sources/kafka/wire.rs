@@ -126,8 +126,7 @@ impl Connection {
                         if broken.kind == FaultKind::Unreachable && broken.hint.is_none() && !self.door.has_login() =>
                     {
                         let came = format!("{}; a listener that wants a login ends like this", broken.came);
-                        let hint =
-                            "set sasl_mechanism, user and a password in the profile, if the listener is a SASL one";
+                        let hint = "check the listener: if it is a SASL one, set sasl_mechanism, user and a password in the profile";
                         return Err(Broken::new(broken.kind, came).with_hint(hint));
                     }
                     Err(broken) => return Err(broken),

@@ -1,36 +1,40 @@
 //! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
 
+mod client;
+
 use super::lease::{Budget, Lease};
-use crate::config::HttpEndpoint;
+use super::secret::Secret;
+use super::tls::{self, Roots};
+use crate::config::{HttpEndpoint, HttpLogin};
 use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind, Timestamp};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, redirect};
-use secrecy::ExposeSecret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
+use url::Url;
 
-/// Wait for a connection; the whole request is bounded by its lease.
-const CONNECT: Duration = Duration::from_secs(3);
 /// Bytes kept of the body of an answer that is no success.
 const ERROR_TEXT: usize = 64 << 10;
 /// Tries after the first one.
 const RETRIES: usize = 2;
-/// Redirects followed, all on the same host.
-const REDIRECTS: usize = 4;
 
 /// One endpoint; connections are made when first needed and kept.
 #[derive(Debug)]
 pub struct Http {
     endpoint: HttpEndpoint,
     source: SourceKind,
-    client: OnceLock<Result<Client, String>>,
+    client: OnceLock<Result<(Client, Roots), String>>,
+    secret: Option<Secret>,
+    /// The last secret that was sent, so that it can be taken out of a server's words.
+    sent: Mutex<Option<SecretString>>,
 }
 
 /// Takes the body of a good answer while it arrives.
@@ -99,7 +103,19 @@ struct Failure {
 impl Http {
     /// Returns a client of `endpoint`; nothing is connected yet.
     pub fn new(endpoint: &HttpEndpoint, kind: SourceKind) -> Self {
-        Self { endpoint: endpoint.clone(), source: kind, client: OnceLock::new() }
+        let secret = endpoint.login.as_ref().map(|login| match login {
+            HttpLogin::Bearer(secret) | HttpLogin::Basic(_, secret) => Secret::new(secret),
+        });
+        Self { endpoint: endpoint.clone(), source: kind, client: OnceLock::new(), secret, sent: Mutex::default() }
+    }
+
+    /// Returns a remark about how far the way there can be trusted.
+    pub fn remark(&self) -> Option<&'static str> {
+        match self.client.get()?.as_ref().ok()?.1 {
+            Roots::Unchecked => Some("its certificate is not checked (insecure)"),
+            Roots::BuiltIn => Some("this host has no store of authorities; built-in ones are used"),
+            Roots::Host | Roots::File => None,
+        }
     }
 
     /// Returns the base URL without credentials.
@@ -165,7 +181,9 @@ impl Http {
     fn hushed(&self, words: &str) -> String {
         let secrets =
             self.endpoint.headers.iter().flat_map(|(_, value)| value.expose_secret().split_ascii_whitespace());
-        let long = secrets.filter(|secret| secret.len() >= 8);
+        let sent = self.sent.lock().expect("no holder panics").clone();
+        let sent = sent.iter().map(ExposeSecret::expose_secret);
+        let long = secrets.chain(sent).filter(|secret| secret.len() >= 8);
         long.fold(words.to_owned(), |words, secret| words.replace(secret, "***"))
     }
 
@@ -204,11 +222,33 @@ impl Http {
         for (name, value) in form {
             write!(line, " --data-urlencode {}", quote(&format!("{name}={value}"))).expect("a string takes any text");
         }
+        client::curl(&self.endpoint, &mut line);
         let asked = SafeText::from(format!("{method} {shown}"));
         Plan { method, url, headers: all, form, line: line.into(), asked }
     }
 
-    async fn fetch(&self, budget: &Budget, plan: Plan<'_>, sink: &mut dyn BodySink) -> Fetched {
+    /// Returns the header that logs in.
+    async fn login(&self, asked: &SafeText) -> Result<Option<HeaderValue>, Fault> {
+        let (Some(login), Some(secret)) = (&self.endpoint.login, &self.secret) else { return Ok(None) };
+        let refused = |came: String| {
+            let hint = "run the secret's command by hand; it must print the secret and end with 0";
+            self.fault(FaultKind::Refused, asked, came.into(), hint)
+        };
+        let held = secret.get().await.map_err(refused)?;
+        let words = match login {
+            HttpLogin::Bearer(_) => format!("Bearer {}", held.expose_secret()),
+            HttpLogin::Basic(user, _) => {
+                format!("Basic {}", BASE64.encode(format!("{user}:{}", held.expose_secret())))
+            }
+        };
+        *self.sent.lock().expect("no holder panics") = Some(held);
+        let mut value =
+            HeaderValue::from_str(&words).map_err(|_| refused("the secret cannot stand in a header".into()))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    async fn fetch(&self, budget: &Budget, mut plan: Plan<'_>, sink: &mut dyn BodySink) -> Fetched {
         let (mut exchanges, asked) = (Vec::new(), plan.asked.clone());
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(150))
@@ -216,6 +256,12 @@ impl Http {
             .with_jitter()
             .build();
         let mut until: Option<Instant> = None;
+        let mut renewed = false;
+        match self.login(&asked).await {
+            Ok(Some(value)) => drop(plan.headers.insert(AUTHORIZATION, value)),
+            Ok(None) => {}
+            Err(fault) => return Fetched { exchanges, asked, outcome: Err(fault) },
+        }
         let outcome = loop {
             let lease = match budget.lease().await {
                 Ok(lease) => lease,
@@ -237,6 +283,17 @@ impl Http {
                 Ok(head) => matches!(head.status, 429 | 502 | 503),
                 Err(failure) => failure.again,
             };
+            // A token may have run out since its command printed it.
+            let is_refused = matches!(&tried, Err(failure) if failure.fault.kind == FaultKind::Refused);
+            if is_refused
+                && !std::mem::replace(&mut renewed, true)
+                && let Some(secret) = &self.secret
+                && secret.forget().await
+                && let Ok(Some(value)) = self.login(&asked).await
+            {
+                plan.headers.insert(AUTHORIZATION, value);
+                continue;
+            }
             let done = tried.map_err(|failure| failure.fault);
             let Some(wait) = again.then(|| waits.next()).flatten() else { break done };
             let wait = asks_wait.unwrap_or(wait);
@@ -260,9 +317,12 @@ impl Http {
         bytes: &mut u64,
         asks_wait: &mut Option<Duration>,
     ) -> Result<Head, Failure> {
-        let client = match self.client.get_or_init(|| build(&self.endpoint.url)) {
-            Ok(client) => client,
-            Err(why) => return Err(self.end(FaultKind::Unsupported, plan, why.clone(), "check the host's TLS set-up")),
+        let client = match self.client.get_or_init(|| client::build(&self.endpoint)) {
+            Ok((client, _)) => client,
+            Err(why) => {
+                let hint = "check the PEM files and the proxy that the settings name";
+                return Err(self.end(FaultKind::Unsupported, plan, why.clone(), hint));
+            }
         };
         let deadline = deadline.min(lease.deadline());
         let request = client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
@@ -341,6 +401,9 @@ impl Http {
 
     /// Says what a transport error means. The client's own words hold the URL, so only its causes are told.
     fn broken(&self, plan: &Plan<'_>, error: &reqwest::Error, bytes: u64) -> Failure {
+        if let Some((came, hint)) = tls::explain(error) {
+            return self.end(FaultKind::Unreachable, plan, came, hint);
+        }
         let (mut words, mut parse, mut cause) = (String::new(), false, error.source());
         while let Some(inner) = cause {
             parse |= inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
@@ -382,36 +445,6 @@ fn form(request: RequestBuilder, pairs: &[(&str, String)]) -> RequestBuilder {
 fn retry_after(answer: &Response) -> Option<Duration> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-fn build(url: &Url) -> Result<Client, String> {
-    // Fails only when a provider is there already, which serves as well.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let settings = || {
-        let builder = Client::builder()
-            .connect_timeout(CONNECT)
-            .user_agent(concat!("hopscope/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::custom(|hop| {
-                let same = hop.previous().first().is_some_and(|first| first.origin() == hop.url().origin());
-                if same && hop.previous().len() <= REDIRECTS { hop.follow() } else { hop.stop() }
-            }));
-        if is_loopback(url) { builder.no_proxy() } else { builder }
-    };
-    settings().build().or_else(|_| {
-        // Slim containers have no store of authorities.
-        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-        let roots = roots.filter_map(|der| Certificate::from_der(der).ok());
-        settings().tls_certs_only(roots).build().map_err(|error| format!("no HTTP client: {error}"))
-    })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        None => false,
-    }
 }
 
 /// Returns the URL without name and password.
