@@ -67,6 +67,8 @@ impl Engine for Desk {
     }
 
     fn read_now(&mut self) {
+        // Whoever reads again wants to know how it is now.
+        self.sources.try_again();
         if let Some((_, cancel)) = self.present.take() {
             cancel.cancel();
         }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod console;
 pub mod demo;
 pub mod desk;
+pub mod doctor;
 pub mod exit;
 pub mod out;
 pub mod settings;
@@ -43,6 +44,7 @@ pub fn main() -> u8 {
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)
         }
+        Some(Verb::Doctor) => doctor::run(&arguments, &out),
         Some(Verb::Keys) => Ok(verbs::keys(&out)),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),

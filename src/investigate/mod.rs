@@ -4,6 +4,7 @@
 //! judge: it moves queries to `sources`, replies to `correlate`, and the finished case to `diagnose`.
 //! A source that panics is a fault of that source; the rest of the investigation goes on.
 
+pub mod doctor;
 pub mod follow;
 pub mod now;
 pub mod run;

@@ -2,6 +2,7 @@
 
 use crate::config::{Limits, Profile};
 use crate::model::{Ask, Fault, FaultKind, Reply, SafeText, SourceKind};
+use crate::sources::breaker::{Breaker, Health};
 use crate::sources::jaeger::Jaeger;
 use crate::sources::kafka::Kafka;
 use crate::sources::lease::Budget;
@@ -9,7 +10,9 @@ use crate::sources::loki::Loki;
 use crate::sources::{Sight, Source};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The configured sources, at most one per kind.
@@ -17,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub struct SourceSet {
     sources: Vec<Arc<dyn Source>>,
     limits: Limits,
+    /// One per kind of source; they live as long as the set and its clones.
+    breakers: Arc<[Mutex<Breaker>; SourceKind::ALL.len()]>,
 }
 
 /// Fresh budgets, one per kind of source.
@@ -40,7 +45,7 @@ impl SourceSet {
 
     /// Returns a set of given sources.
     pub fn of(sources: Vec<Arc<dyn Source>>, limits: Limits) -> Self {
-        Self { sources, limits }
+        Self { sources, limits, breakers: Arc::default() }
     }
 
     /// Keeps only the kinds that are named.
@@ -84,24 +89,46 @@ impl SourceSet {
     pub async fn ask_in_sight(&self, ask: &Ask, budgets: &Budgets, sight: Option<Sight<'_>>) -> Reply {
         let kind = ask.source();
         let Some(source) = self.get(kind) else { return Reply::fault(not_configured(kind)) };
+        if let Err(wait) = self.breaker(kind).admit(Instant::now()) {
+            return Reply::fault(left_alone(kind, source.address(), wait));
+        }
         let budget = budgets.of(kind);
         let answer = match sight {
             Some(sight) => source.answer_in_sight(ask, budget, sight),
             None => source.answer(ask, budget),
         };
-        match AssertUnwindSafe(answer).catch_unwind().await {
+        let reply = match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(reply) => reply,
             Err(belief) => Reply::fault(panicked(kind, belief.as_ref())),
+        };
+        self.breaker(kind).hear(Health::of_reply(&reply), Instant::now());
+        reply
+    }
+
+    fn breaker(&self, kind: SourceKind) -> MutexGuard<'_, Breaker> {
+        let place = SourceKind::ALL.iter().position(|known| *known == kind).expect("ALL holds every kind");
+        self.breakers[place].lock().expect("no holder panics")
+    }
+
+    /// Forgets what failed: the person wants every source to be asked again.
+    pub fn try_again(&self) {
+        for kind in SourceKind::ALL {
+            *self.breaker(kind) = Breaker::default();
         }
     }
 
     /// Asks a source what it is.
     pub async fn identify(&self, kind: SourceKind, budgets: &Budgets) -> Result<SafeText, Fault> {
         let Some(source) = self.get(kind) else { return Err(not_configured(kind)) };
-        match AssertUnwindSafe(source.identify(budgets.of(kind))).catch_unwind().await {
+        if let Err(wait) = self.breaker(kind).admit(Instant::now()) {
+            return Err(left_alone(kind, source.address(), wait));
+        }
+        let known = match AssertUnwindSafe(source.identify(budgets.of(kind))).catch_unwind().await {
             Ok(known) => known,
             Err(belief) => Err(panicked(kind, belief.as_ref())),
-        }
+        };
+        self.breaker(kind).hear(Health::of(&known), Instant::now());
+        known
     }
 }
 
@@ -125,6 +152,19 @@ fn not_configured(source: SourceKind) -> Fault {
         asked: SafeText::own("not asked"),
         came: SafeText::own("no address is configured"),
         hint: SafeText::own(hint),
+    }
+}
+
+fn left_alone(source: SourceKind, asked: SafeText, wait: Duration) -> Fault {
+    Fault {
+        source,
+        kind: FaultKind::Unreachable,
+        asked,
+        came: format!("not asked: it failed several times in a row and is left alone for {} s", wait.as_secs() + 1)
+            .into(),
+        hint: SafeText::own(
+            "ask again later, or press R in the console to try at once; hopscope doctor looks for the cause",
+        ),
     }
 }
 

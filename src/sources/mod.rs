@@ -8,6 +8,7 @@
 //! A source never fails as a whole: a fault or a note says what is missing, the rest is returned. Parsing is for
 //! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in `SourceSet::open` of `investigate`; copy `jaeger`.
 
+pub mod breaker;
 pub mod http;
 pub mod jaeger;
 pub mod kafka;
@@ -16,7 +17,7 @@ pub mod loki;
 pub mod secret;
 pub mod tls;
 
-use crate::model::{Ask, Fault, Reply, Rows, SafeText, SourceKind};
+use crate::model::{Ask, Fault, Nanos, Reply, Rows, SafeText, SourceKind};
 use futures_util::future::BoxFuture;
 use lease::Budget;
 
@@ -39,6 +40,11 @@ pub trait Source: Send + Sync {
     /// far, the reply holds them once more. There are few looks, at sizes that grow by a factor.
     fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, _sight: Sight<'a>) -> BoxFuture<'a, Reply> {
         self.answer(ask, budget)
+    }
+
+    /// Returns how far the source's clock is ahead of ours, as far as an answer so far told it.
+    fn clock_offset(&self) -> Option<Nanos> {
+        None
     }
 
     /// Returns what the source turned out to be, for its lamp: dialect, version, brokers. May make requests the first

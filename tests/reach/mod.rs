@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+mod docs;
+mod doctor;
 mod server;
 
 use hopscope::config::{Checks, Credential, HttpEndpoint, HttpLogin, Limits, Tls, Way, keys};

@@ -72,7 +72,7 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    fn signed(&self, about: CertificateParams) -> (String, String) {
+    fn signed(&self, about: &CertificateParams) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         (about.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
@@ -81,7 +81,7 @@ impl Authority {
     pub(super) fn client(&self) -> (PathBuf, PathBuf) {
         let mut about = CertificateParams::new(vec!["client".to_owned()]).unwrap();
         about.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let (certificate, key) = self.signed(about);
+        let (certificate, key) = self.signed(&about);
         let place = |name: &str| self.folder.path().join(name);
         std::fs::write(place("client.pem"), certificate).unwrap();
         std::fs::write(place("client.key"), key).unwrap();
@@ -90,16 +90,16 @@ impl Authority {
 
     /// Serves at `localhost` with a certificate for `name`; returns the URL.
     pub(super) fn serve(&self, name: &str, wants: Wants) -> String {
-        self.serve_with(CertificateParams::new(vec![name.to_owned()]).unwrap(), wants)
+        self.serve_with(&CertificateParams::new(vec![name.to_owned()]).unwrap(), wants)
     }
 
     pub(super) fn serve_expired(&self) -> String {
         let mut about = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         (about.not_before, about.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-        self.serve_with(about, Wants::Nothing)
+        self.serve_with(&about, Wants::Nothing)
     }
 
-    fn serve_with(&self, about: CertificateParams, wants: Wants) -> String {
+    fn serve_with(&self, about: &CertificateParams, wants: Wants) -> String {
         let (certificate, key) = self.signed(about);
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();

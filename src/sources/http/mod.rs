@@ -10,7 +10,7 @@ use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind, Time
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
@@ -35,6 +35,8 @@ pub struct Http {
     secret: Option<Secret>,
     /// The last secret that was sent, so that it can be taken out of a server's words.
     sent: Mutex<Option<SecretString>>,
+    /// How far the server's clock was ahead of ours in its last answer.
+    ahead: Mutex<Option<Nanos>>,
 }
 
 /// Takes the body of a good answer while it arrives.
@@ -106,7 +108,20 @@ impl Http {
         let secret = endpoint.login.as_ref().map(|login| match login {
             HttpLogin::Bearer(secret) | HttpLogin::Basic(_, secret) => Secret::new(secret),
         });
-        Self { endpoint: endpoint.clone(), source: kind, client: OnceLock::new(), secret, sent: Mutex::default() }
+        Self {
+            endpoint: endpoint.clone(),
+            source: kind,
+            client: OnceLock::new(),
+            secret,
+            sent: Mutex::default(),
+            ahead: Mutex::default(),
+        }
+    }
+
+    /// Returns how far the server's clock is ahead of ours, by the `Date` of its last answer: to a second, and to the length
+    /// of the request.
+    pub fn clock_offset(&self) -> Option<Nanos> {
+        *self.ahead.lock().expect("no holder panics")
     }
 
     /// Returns a remark about how far the way there can be trusted.
@@ -330,6 +345,10 @@ impl Http {
         let talk = async {
             let answer = request.send().await.map_err(|error| self.broken(plan, &error, 0))?;
             *asks_wait = retry_after(&answer);
+            if let Some(theirs) = date(&answer) {
+                let ours = jiff::Timestamp::now().as_second();
+                *self.ahead.lock().expect("no holder panics") = Some(Nanos::from_secs(theirs.saturating_sub(ours)));
+            }
             self.read(plan, lease, answer, sink, bytes).await
         };
         let result = tokio::select! {
@@ -440,6 +459,13 @@ impl Http {
 fn form(request: RequestBuilder, pairs: &[(&str, String)]) -> RequestBuilder {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     request.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+}
+
+/// Returns the server's time in seconds.
+fn date(answer: &Response) -> Option<i64> {
+    let text = answer.headers().get(DATE)?.to_str().ok()?;
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(at.as_second())
 }
 
 fn retry_after(answer: &Response) -> Option<Duration> {

@@ -4,8 +4,8 @@ use super::answer::{Dialect, Feed, carries, keep, traces_with};
 use crate::config::HttpEndpoint;
 use crate::model::ask::NoteKind;
 use crate::model::{
-    Answer, Ask, Exchange, Fault, FaultKind, Note, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore, TraceId,
-    Window,
+    Answer, Ask, Exchange, Fault, FaultKind, Nanos, Note, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore,
+    TraceId, Window,
 };
 use crate::sources::http::{Head, Http, looks_like_html};
 use crate::sources::lease::Budget;
@@ -293,6 +293,10 @@ impl Source for Jaeger {
 
     fn answer_in_sight<'a>(&'a self, ask: &'a Ask, budget: &'a Budget, sight: Sight<'a>) -> BoxFuture<'a, Reply> {
         self.respond(ask, budget, Some(sight))
+    }
+
+    fn clock_offset(&self) -> Option<Nanos> {
+        self.http.clock_offset()
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

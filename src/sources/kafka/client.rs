@@ -383,10 +383,12 @@ pub(super) fn refusal(code: i16, of: &str) -> Note {
 
 fn fault(broken: Broken, asked: SafeText) -> Fault {
     let hint = match broken.kind {
-        FaultKind::Unreachable => "check host and port, and that the listener is plaintext and advertised to this host",
+        FaultKind::Unreachable => {
+            "check host and port, and that this host can reach the addresses that the brokers advertise"
+        }
         FaultKind::TimedOut => "check that the address is a Kafka listener; raise --timeout for a slow one",
         FaultKind::BudgetSpent => "raise the budget of bytes (limits.bytes) or narrow the question",
-        FaultKind::Damaged => "check that the port is a Kafka listener and speaks plaintext",
+        FaultKind::Damaged => "check that the port is a Kafka listener, and its security_protocol",
         _ => "check the broker's version and this user's rights",
     };
     let hint = SafeText::own(broken.hint.unwrap_or(hint));

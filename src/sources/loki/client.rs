@@ -6,7 +6,7 @@ use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
 use crate::model::lines::LineView;
 use crate::model::{
-    Answer, Ask, Exchange, Fault, FaultKind, LineStore, Note, Reply, Rows, SafeText, SourceKind, Window,
+    Answer, Ask, Exchange, Fault, FaultKind, LineStore, Nanos, Note, Reply, Rows, SafeText, SourceKind, Window,
 };
 use crate::sources::Source;
 use crate::sources::http::{Http, looks_like_html};
@@ -200,6 +200,10 @@ impl Source for Loki {
             };
             Reply { outcome, exchanges: made }
         })
+    }
+
+    fn clock_offset(&self) -> Option<Nanos> {
+        self.http.clock_offset()
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {
