@@ -31,7 +31,7 @@ fn loki(date: &'static str) -> Peer {
         let request = String::from_utf8_lossy(request).into_owned();
         let body = match () {
             () if request.contains("buildinfo") => r#"{"version":"3.7.6"}"#,
-            () if request.contains("labels") => r#"{"status":"success","data":["app"]}"#,
+            () if request.contains("/v1/labels") => r#"{"status":"success","data":["app"]}"#,
             () => r#"{"status":"success","data":{"resultType":"streams","result":[]}}"#,
         };
         let head =
