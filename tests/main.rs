@@ -2,6 +2,7 @@
 
 mod cli;
 mod laws;
+mod loki;
 mod rude;
 mod scenarios;
 mod screens;

@@ -7,7 +7,7 @@
 
 mod http;
 mod kafka;
-mod peer;
+pub(crate) mod peer;
 mod secrets;
 
 use hopscope::config::{HttpEndpoint, KafkaEndpoint, Limits};

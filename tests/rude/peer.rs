@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What a server does about a request, in order; then it closes the connection unless `Hold` or `Next` comes.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Sends bytes.
     Send(Vec<u8>),
     /// Sends these bytes again and again, as fast as they are taken.
@@ -23,7 +23,7 @@ pub(super) enum Act {
 
 /// How requests end on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// With an empty line.
     Http,
     /// After as many bytes as the first four say.
@@ -31,18 +31,18 @@ pub(super) enum Framing {
 }
 
 /// A running server. Its threads end with the test's process.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// `127.0.0.1:port`.
-    pub(super) address: String,
+    pub(crate) address: String,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 /// Says what to do about the request with this number, counted from 0 over all connections.
-pub(super) type Script = dyn Fn(usize, &[u8]) -> Vec<Act> + Send + Sync;
+pub(crate) type Script = dyn Fn(usize, &[u8]) -> Vec<Act> + Send + Sync;
 
 impl Peer {
     /// Starts a server.
-    pub(super) fn start(framing: Framing, script: Arc<Script>) -> Self {
+    pub(crate) fn start(framing: Framing, script: Arc<Script>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it listens").to_string();
         let requests = Arc::<Mutex<Vec<Vec<u8>>>>::default();
@@ -57,17 +57,17 @@ impl Peer {
     }
 
     /// An address that refuses: its port was free a moment ago.
-    pub(super) fn refused() -> String {
+    pub(crate) fn refused() -> String {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
     }
 
     /// The requests so far, as they came.
-    pub(super) fn requests(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The requests so far, as text.
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.requests().iter().map(|request| String::from_utf8_lossy(request).into_owned()).collect()
     }
 }

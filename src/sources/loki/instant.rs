@@ -1,0 +1,119 @@
+//! The instant that no page gets past: more lines at one nanosecond than a page holds.
+//!
+//! No window is shorter than a nanosecond, so it is split by stream: one query for each full set of labels. Reading it
+//! forward and backward would not do: the middle stays unseen (Loki 2.2.1).
+
+use super::Loki;
+use super::client::quote;
+use super::pages::{Harvest, LogQuery};
+use crate::model::ask::NoteKind;
+use crate::model::{Fault, FaultKind, Nanos, Note, SafeText, Timestamp};
+use crate::sources::http::looks_like_html;
+use crate::sources::lease::Budget;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+
+/// Labels of one stream.
+type Labels = BTreeMap<String, String>;
+
+impl Loki {
+    /// Reads all lines of one instant, stream by stream. What is still missing then is said in a note, with the stream.
+    /// Returns how many lines were new.
+    pub(super) async fn instant(
+        &self,
+        budget: &Budget,
+        query: &LogQuery,
+        at: Timestamp,
+        harvest: &mut Harvest,
+    ) -> usize {
+        let missing = |what: String| {
+            let text = format!("more lines share the instant {} than a page holds, and {what}", at.rfc3339());
+            Note { kind: NoteKind::Truncated, text: text.into() }
+        };
+        let streams = match self.streams(budget, &query.selector, at, harvest).await {
+            Ok(streams) => streams,
+            Err(fault) => {
+                harvest.notes.push(missing(format!("some are missing: {fault}")));
+                return 0;
+            }
+        };
+        let names: BTreeSet<&String> = streams.iter().flat_map(Labels::keys).collect();
+        let (mut brought, mut refused) = (0, 0usize);
+        let mut first: Option<Fault> = None;
+        for labels in &streams {
+            let selector = exactly(labels, &names);
+            let size = self.page.load(Ordering::Relaxed);
+            let asked = format!("{selector}{}", query.filter);
+            let until = Timestamp(at.0.saturating_add(1));
+            let fault = match self.page(budget, &asked, (at, until), size, harvest).await {
+                Ok(Ok(page)) => {
+                    brought += harvest.lines.merge(&page.lines);
+                    if page.counts.entries >= size {
+                        harvest.notes.push(missing(format!("{selector} alone fills one: lines of it may be missing")));
+                    }
+                    page.cut
+                }
+                Ok(Err(refusal)) => Some(refusal.fault()),
+                Err(fault) => Some(fault),
+            };
+            if let Some(fault) = fault {
+                refused += 1;
+                first.get_or_insert(fault);
+            }
+        }
+        if let Some(fault) = first {
+            let count = streams.len();
+            harvest.notes.push(missing(format!("{refused} of {count} streams could not be read there: {fault}")));
+        }
+        brought
+    }
+
+    /// Lists the streams that have lines about an instant.
+    async fn streams(
+        &self,
+        budget: &Budget,
+        selector: &str,
+        at: Timestamp,
+        harvest: &mut Harvest,
+    ) -> Result<Vec<Labels>, Fault> {
+        let second = Nanos::from_secs(1);
+        let query = [
+            ("match[]", selector.to_owned()),
+            ("start", at.plus(Nanos(-second.0)).0.to_string()),
+            ("end", at.plus(second).0.to_string()),
+        ];
+        let mut body = Vec::new();
+        let fetched = self.http.get(budget, "/loki/api/v1/series", &query, &[], &mut body).await;
+        harvest.made.extend(fetched.exchanges);
+        let head = fetched.outcome?;
+        if !head.is_success() {
+            return Err(self.http.failed(&fetched.asked, &head));
+        }
+        if looks_like_html(&body) {
+            return Err(self.http.web_page(&fetched.asked));
+        }
+        let damaged = |what: &str| {
+            let hint = "check that the URL is Loki's, and what stands in front of it";
+            self.http.fault(FaultKind::Damaged, &fetched.asked, SafeText::new(what), hint)
+        };
+        let json: Json = serde_json::from_slice(&body).map_err(|error| damaged(&format!("no JSON: {error}")))?;
+        let Some(listed) = json["data"].as_array() else { return Err(damaged("no list of streams")) };
+        // Elements may be null (Loki 2.2.1).
+        let labels = |set: &serde_json::Map<String, Json>| {
+            set.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect::<Labels>()
+        };
+        let mut found: Vec<Labels> = listed.iter().filter_map(Json::as_object).map(labels).collect();
+        found.retain(|labels| !labels.is_empty());
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// Returns the selector of one stream alone: labels that only others have must be empty.
+fn exactly(labels: &Labels, names: &BTreeSet<&String>) -> String {
+    let empty = String::new();
+    let matchers = names.iter().map(|name| format!("{name}={}", quote(labels.get(*name).unwrap_or(&empty))));
+    format!("{{{}}}", matchers.collect::<Vec<_>>().join(", "))
+}

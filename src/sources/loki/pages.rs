@@ -1,0 +1,216 @@
+//! Reads one query backwards, page by page, so that no edge loses a line and no refusal ends it early.
+
+use super::Loki;
+use super::refusal::Refusal;
+use crate::decode::loki::{Counts, Decoder};
+use crate::model::ask::NoteKind;
+use crate::model::{Exchange, Fault, FaultKind, LineStore, Nanos, Note, SafeText, Timestamp, Window};
+use crate::sources::http::{BodySink, looks_like_html};
+use crate::sources::lease::Budget;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+/// Without it, structured metadata is melted into the labels and nearly every line becomes a stream (Loki 3.7).
+const CATEGORIZE: (&str, &str) = ("X-Loki-Response-Encoding-Flags", "categorize-labels");
+/// A shorter range is not cut further when the server takes too long.
+const SHORTEST: Nanos = Nanos::from_secs(1);
+
+/// A log query: which streams, and what of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LogQuery {
+    /// Stream selector with its braces.
+    pub(super) selector: String,
+    /// Filters behind it.
+    pub(super) filter: String,
+}
+
+/// What one question has brought so far.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    pub(super) lines: LineStore,
+    pub(super) notes: Vec<Note>,
+    pub(super) made: Vec<Exchange>,
+}
+
+/// One answer.
+pub(super) struct Page {
+    pub(super) lines: LineStore,
+    pub(super) counts: Counts,
+    /// Why it is not whole, when so.
+    pub(super) cut: Option<Fault>,
+}
+
+/// What follows a page.
+#[derive(Debug, PartialEq, Eq)]
+enum Edge {
+    /// Nothing in its range.
+    End,
+    /// A page that ends before this instant.
+    Until(Timestamp),
+    /// The page is full of one instant: no page can get past it without a loss.
+    Stuck(Timestamp),
+}
+
+/// Parses a body while it arrives and keeps its beginning, to tell a web page.
+#[derive(Default)]
+struct Feed {
+    decoder: Decoder,
+    head: Vec<u8>,
+}
+
+impl LogQuery {
+    pub(super) fn text(&self) -> String {
+        format!("{}{}", self.selector, self.filter)
+    }
+}
+
+impl BodySink for Feed {
+    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        if self.head.len() < 64 {
+            self.head.extend(bytes.iter().take(64));
+        }
+        self.decoder.push(bytes);
+        ControlFlow::Continue(())
+    }
+}
+
+impl Loki {
+    /// Reads the lines of a query in a window, the newest first, until there are `limit` of them.
+    pub(super) async fn pages(
+        &self,
+        budget: &Budget,
+        query: &LogQuery,
+        window: &Window,
+        limit: usize,
+        harvest: &mut Harvest,
+    ) -> Result<(), Fault> {
+        let (mut until, mut brought) = (window.until, 0);
+        // What was too slow once need not be so the next time, so that is forgotten with the question.
+        let mut slice = Nanos(i64::MAX);
+        while until > window.from {
+            let length = self.length.load(Ordering::Relaxed).min(slice.0);
+            let from = window.from.max(until.plus(Nanos(-length)));
+            let size = self.page.load(Ordering::Relaxed);
+            let page = match self.page(budget, &query.text(), (from, until), size, harvest).await {
+                Ok(Ok(page)) => page,
+                Ok(Err(refusal)) if self.learn(&refusal, size, until.since(from), &mut slice) => continue,
+                Ok(Err(refusal)) => return Err(refusal.fault()),
+                Err(fault) => return Err(fault),
+            };
+            brought += harvest.lines.merge(&page.lines);
+            if let Some(fault) = page.cut {
+                if page.lines.is_empty() && brought == 0 {
+                    return Err(fault);
+                }
+                let text = format!("{fault}; {} whole lines of that page are kept", page.lines.len());
+                harvest.notes.push(Note { kind: NoteKind::Damaged, text: text.into() });
+                return Ok(());
+            }
+            if brought >= limit {
+                let text = format!("{limit} lines are there, as many as asked for; more may exist");
+                harvest.notes.push(Note { kind: NoteKind::Truncated, text: text.into() });
+                return Ok(());
+            }
+            until = match next_end(page.counts, size, until) {
+                // What is left is older than this slice of the window.
+                Edge::End => from,
+                Edge::Until(earlier) => earlier,
+                Edge::Stuck(at) => {
+                    brought += self.instant(budget, query, at, harvest).await;
+                    at
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Asks for one page. The inner error is what the server refuses because it is too much at once.
+    pub(super) async fn page(
+        &self,
+        budget: &Budget,
+        query: &str,
+        (from, until): (Timestamp, Timestamp),
+        size: usize,
+        harvest: &mut Harvest,
+    ) -> Result<Result<Page, Refusal>, Fault> {
+        let form = [
+            ("query", query.to_owned()),
+            ("start", from.0.to_string()),
+            ("end", until.0.to_string()),
+            ("limit", size.to_string()),
+            ("direction", "backward".to_owned()),
+        ];
+        let mut feed = Feed::default();
+        let fetched = self.http.get(budget, "/loki/api/v1/query_range", &form, &[CATEGORIZE], &mut feed).await;
+        harvest.made.extend(fetched.exchanges);
+        if looks_like_html(&feed.head) {
+            return Err(self.http.web_page(&fetched.asked));
+        }
+        let cut = match fetched.outcome {
+            Ok(head) if head.is_success() => None,
+            Ok(head) => {
+                let fault = self.http.failed(&fetched.asked, &head);
+                return match Refusal::read(&head, fault) {
+                    Ok(refusal) => Ok(Err(refusal)),
+                    Err(fault) => Err(fault),
+                };
+            }
+            Err(fault) => Some(fault),
+        };
+        let (lines, counts, said) = feed.decoder.finish();
+        if cut.is_none() && !counts.listed {
+            let came = said.first().map_or(SafeText::own("no list of results"), |note| note.text.clone());
+            let hint = "check that the URL is Loki's, and what stands in front of it";
+            return Err(self.http.fault(FaultKind::Damaged, &fetched.asked, came, hint));
+        }
+        if let Some(last) = harvest.made.last_mut() {
+            last.rows = lines.len() as u64;
+        }
+        harvest.notes.extend(said);
+        Ok(Ok(Page { lines, counts, cut }))
+    }
+
+    /// Asks for less; returns whether that is any less than what was refused.
+    fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, slice: &mut Nanos) -> bool {
+        match *refusal {
+            Refusal::Lines(allowed, _) if (1..size).contains(&allowed) => {
+                self.page.fetch_min(allowed, Ordering::Relaxed);
+            }
+            Refusal::Large(_) if size > 1 => {
+                self.page.fetch_min(size / 2, Ordering::Relaxed);
+            }
+            Refusal::Length(allowed, _) if (1..asked.0).contains(&allowed.0) => {
+                self.length.fetch_min(allowed.0, Ordering::Relaxed);
+            }
+            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => *slice = Nanos(asked.0 / 2),
+            Refusal::Lines(..) | Refusal::Large(_) | Refusal::Length(..) | Refusal::Slow(_) => return false,
+        }
+        true
+    }
+}
+
+/// Returns the next page's end. The end is exclusive, so one nanosecond is added to the oldest instant: lines that share
+/// it may stand on both sides of the edge.
+fn next_end(counts: Counts, size: usize, until: Timestamp) -> Edge {
+    match counts.span {
+        Some((oldest, _)) if counts.entries >= size => {
+            let next = Timestamp(oldest.0.saturating_add(1));
+            if next < until { Edge::Until(next) } else { Edge::Stuck(oldest) }
+        }
+        _ => Edge::End,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_page_is_followed_without_losing_its_edge() {
+        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))), listed: true };
+        assert_eq!(next_end(counts(9, 5), 10, Timestamp(100)), Edge::End);
+        assert_eq!(next_end(counts(10, 5), 10, Timestamp(100)), Edge::Until(Timestamp(6)));
+        assert_eq!(next_end(counts(10, 99), 10, Timestamp(100)), Edge::Stuck(Timestamp(99)));
+        assert_eq!(next_end(Counts::default(), 10, Timestamp(100)), Edge::End);
+    }
+}
