@@ -54,6 +54,7 @@ pub const KEYS: &[Key] = &[
     key("profile.*.loki.token_env", Kind::SecretName, None),
     key("profile.*.loki.token_file", Kind::SecretPath, Some("HOPSCOPE_LOKI_TOKEN_FILE")),
     key("profile.*.loki.headers.*", Kind::Secret, None),
+    key("profile.*.loki.selector", Kind::Text, None),
     key("profile.*.kafka.bootstrap", Kind::Brokers, Some("HOPSCOPE_KAFKA")),
     key("limits.requests", Kind::Count, None),
     key("limits.bytes", Kind::Bytes, None),

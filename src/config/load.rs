@@ -161,6 +161,7 @@ fn assemble(
         name,
         jaeger: endpoint("jaeger", "x-tenant", values, variable, mistakes),
         loki: endpoint("loki", "X-Scope-OrgID", values, variable, mistakes),
+        loki_selector: text("loki.selector").map(str::to_owned),
         kafka: text("kafka.bootstrap")
             .and_then(|list| keys::brokers(list).ok())
             .map(|bootstrap| KafkaEndpoint { bootstrap }),

@@ -4,18 +4,16 @@
 //! forward and backward would not do: the middle stays unseen (Loki 2.2.1).
 
 use super::Loki;
-use super::client::quote;
-use super::pages::{Harvest, LogQuery};
+use super::pages::Harvest;
+use super::query::{Labels, LogQuery, exactly};
+use super::refusal::Refusal;
 use crate::model::ask::NoteKind;
 use crate::model::{Fault, FaultKind, Nanos, Note, SafeText, Timestamp};
 use crate::sources::http::looks_like_html;
 use crate::sources::lease::Budget;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-
-/// Labels of one stream.
-type Labels = BTreeMap<String, String>;
 
 impl Loki {
     /// Reads all lines of one instant, stream by stream. What is still missing then is said in a note, with the stream.
@@ -31,21 +29,37 @@ impl Loki {
             let text = format!("more lines share the instant {} than a page holds, and {what}", at.rfc3339());
             Note { kind: NoteKind::Truncated, text: text.into() }
         };
+        let until = Timestamp(at.0.saturating_add(1));
+        let mut brought = 0;
+        // Pages are kept small for memory's sake; for one instant all that the server allows is asked for.
+        let size = self.page.load(Ordering::Relaxed);
+        let ceiling = self.ceiling.load(Ordering::Relaxed);
+        if ceiling > size {
+            match self.page(budget, &query.text(), (at, until), ceiling, harvest).await {
+                Ok(Ok(page)) => {
+                    brought += harvest.lines.merge(&page.lines);
+                    if page.cut.is_none() && page.counts.entries < ceiling {
+                        return brought;
+                    }
+                }
+                Ok(Err(Refusal::Lines(allowed, _))) => self.ceiling.store(allowed.max(size), Ordering::Relaxed),
+                Ok(Err(_)) | Err(_) => self.ceiling.store(size, Ordering::Relaxed),
+            }
+        }
         let streams = match self.streams(budget, &query.selector, at, harvest).await {
             Ok(streams) => streams,
             Err(fault) => {
                 harvest.notes.push(missing(format!("some are missing: {fault}")));
-                return 0;
+                return brought;
             }
         };
         let names: BTreeSet<&String> = streams.iter().flat_map(Labels::keys).collect();
-        let (mut brought, mut refused) = (0, 0usize);
+        let mut refused = 0usize;
         let mut first: Option<Fault> = None;
         for labels in &streams {
             let selector = exactly(labels, &names);
-            let size = self.page.load(Ordering::Relaxed);
+            let size = self.page.load(Ordering::Relaxed).max(self.ceiling.load(Ordering::Relaxed));
             let asked = format!("{selector}{}", query.filter);
-            let until = Timestamp(at.0.saturating_add(1));
             let fault = match self.page(budget, &asked, (at, until), size, harvest).await {
                 Ok(Ok(page)) => {
                     brought += harvest.lines.merge(&page.lines);
@@ -109,11 +123,4 @@ impl Loki {
         found.dedup();
         Ok(found)
     }
-}
-
-/// Returns the selector of one stream alone: labels that only others have must be empty.
-fn exactly(labels: &Labels, names: &BTreeSet<&String>) -> String {
-    let empty = String::new();
-    let matchers = names.iter().map(|name| format!("{name}={}", quote(labels.get(*name).unwrap_or(&empty))));
-    format!("{{{}}}", matchers.collect::<Vec<_>>().join(", "))
 }
