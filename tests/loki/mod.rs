@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+mod field;
+
 use crate::rude::peer::{Act, Framing, Peer};
 use hopscope::config::{HttpEndpoint, Limits, keys};
 use hopscope::model::ask::NoteKind;

@@ -273,7 +273,12 @@ impl Source for Jaeger {
                 Ask::FindErrors { service, window, limit } => {
                     self.errors(budget, service, (window, *limit), &mut made).await
                 }
-                Ask::FindLines { .. } | Ask::QueryLines { .. } | Ask::Record(_) | Ask::ScanRecords { .. } | Ask::Topics | Ask::Queues => {
+                Ask::FindLines { .. }
+                | Ask::QueryLines { .. }
+                | Ask::Record(_)
+                | Ask::ScanRecords { .. }
+                | Ask::Topics
+                | Ask::Queues => {
                     panic!("questions go to the kind of source that answers them")
                 }
             };

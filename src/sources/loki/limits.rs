@@ -7,7 +7,7 @@ use super::client::Loki;
 use super::query::Dialect;
 use super::refusal::duration;
 use crate::model::ask::NoteKind;
-use crate::model::{Exchange, Fault, Nanos, Note, SafeText, Timestamp, Window};
+use crate::model::{Exchange, Fault, FaultKind, Nanos, Note, SafeText, Timestamp, Window};
 use crate::sources::http::Head;
 use crate::sources::lease::Budget;
 use serde_json::Value as Json;
@@ -99,7 +99,8 @@ impl Loki {
             return Ok(known.clone());
         }
         let (asked, head, body) = self.read(budget, "/loki/api/v1/drilldown-limits", made).await?;
-        if head.status == 429 {
+        // A server in trouble has it with the next question too.
+        if head.status == 429 || head.status >= 500 {
             return Err(self.http.failed(&asked, &head));
         }
         let mut is_sure = is_plain(&head);
@@ -147,7 +148,14 @@ impl Loki {
         let mut body = Vec::new();
         let fetched = self.http.get(budget, path, &[], &[], &mut body).await;
         made.extend(fetched.exchanges);
-        Ok((fetched.asked, fetched.outcome?, body))
+        match fetched.outcome {
+            Ok(head) => Ok((fetched.asked, head, body)),
+            // No answer to this is no reason not to ask for lines.
+            Err(fault) if fault.kind == FaultKind::Damaged => {
+                Ok((fetched.asked, Head { status: 0, text: String::new() }, Vec::new()))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }
 

@@ -227,15 +227,15 @@ impl Loki {
             Refusal::Length(allowed, _) if (1..asked.0).contains(&allowed.0) => {
                 self.length.fetch_min(allowed.0, Ordering::Relaxed);
             }
-            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => pace.slice = Nanos(asked.0 / 2),
+            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => pace.slice = part(asked, 2),
             // A limit on bytes is not gone round by many small queries: only the newest part is read.
             Refusal::Bytes(_) if asked.0 / 4 >= SHORTEST.0 => {
-                pace.slice = Nanos(asked.0 / 4);
+                pace.slice = part(asked, 4);
                 pace.newest_only = true;
             }
             // Once: what is refused again wants no more questions.
             Refusal::Busy(_) if !pace.was_busy && asked.0 / 4 >= SHORTEST.0 => {
-                pace.slice = Nanos(asked.0 / 4);
+                pace.slice = part(asked, 4);
                 pace.was_busy = true;
             }
             Refusal::Lines(..)
@@ -247,6 +247,11 @@ impl Loki {
         }
         true
     }
+}
+
+/// Returns a part of a length, rounded up so that the parts leave no rest.
+fn part(whole: Nanos, parts: i64) -> Nanos {
+    Nanos(whole.0 / parts + i64::from(whole.0 % parts != 0))
 }
 
 /// Returns the next page's end. The end is exclusive, so one nanosecond is added to the oldest instant: lines that share
@@ -268,7 +273,12 @@ mod tests {
 
     #[test]
     fn a_full_page_is_followed_without_losing_its_edge() {
-        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))), listed: true, ..Counts::default() };
+        let counts = |entries, oldest| Counts {
+            entries,
+            span: Some((Timestamp(oldest), Timestamp(90))),
+            listed: true,
+            ..Counts::default()
+        };
         assert_eq!(next_end(counts(9, 5), 10, Timestamp(100)), Edge::End);
         assert_eq!(next_end(counts(10, 5), 10, Timestamp(100)), Edge::Until(Timestamp(6)));
         assert_eq!(next_end(counts(10, 99), 10, Timestamp(100)), Edge::Stuck(Timestamp(99)));

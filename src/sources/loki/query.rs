@@ -193,13 +193,19 @@ mod tests {
         let names = ["trace_id".into(), "trace.id".into(), "traceId".into()];
         let (old, new) = (Dialect::of("2.2.1"), Dialect::of("3.7.6"));
         let proxy = Dialect { dotted: true, ..Dialect::of("") };
-        assert_eq!((old.in_line(&two), new.in_line(&two)), (" |~ \"a1|A\\\\.1\"".into(), " |= \"a1\" or \"A.1\"".into()));
+        assert_eq!(
+            (old.in_line(&two), new.in_line(&two)),
+            (" |~ \"a1|A\\\\.1\"".into(), " |= \"a1\" or \"A.1\"".into())
+        );
         assert_eq!(old.in_line(&one), " |= \"a1\"");
         assert_eq!((old.in_metadata(&one, &names), new.in_metadata(&one, &[])), (None, None));
         assert_eq!(new.in_metadata(&one, &names).unwrap(), " | trace_id=\"a1\" or traceId=\"a1\"");
         assert_eq!(new.in_metadata(&two, &names[..1]).unwrap(), " | trace_id=~\"a1|A\\\\.1\"");
         assert_eq!(proxy.in_metadata(&one, &names[..1]).unwrap(), " | trace_id=\"a1\" or trace.id=\"a1\"");
-        assert_eq!((Dialect::of("v2.9.1").bare, Dialect::of("v2.8.0").bare, Dialect::of("main-x").bare), (false, true, false));
+        assert_eq!(
+            (Dialect::of("v2.9.1").bare, Dialect::of("v2.8.0").bare, Dialect::of("main-x").bare),
+            (false, true, false)
+        );
     }
 
     #[test]

@@ -36,12 +36,23 @@ impl Refusal {
         let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
         let hint = match () {
             // A bad expression is a 500 in Loki 2.2 and a 400 in 3.7.
-            () if has(&["parse error"]) => "the query is no LogQL that this version understands: correct it at the place named",
-            () if has(&["required matchers", "label matchers than required", "at least one regexp or equality matcher"]) => {
+            () if has(&["parse error"]) => {
+                "the query is no LogQL that this version understands: correct it at the place named"
+            }
+            () if has(&[
+                "required matchers",
+                "label matchers than required",
+                "at least one regexp or equality matcher",
+            ]) =>
+            {
                 "set profile.NAME.loki.selector to the matchers that this server requires, as cluster=\"prod\""
             }
-            () if has(&["blocked by policy"]) => "the operator of this Loki blocks this query: ask for another one, or ask there",
-            () if has(&["querying is disabled"]) => "the operator switched queries off for this tenant: check profile.NAME.loki.tenant",
+            () if has(&["blocked by policy"]) => {
+                "the operator of this Loki blocks this query: ask for another one, or ask there"
+            }
+            () if has(&["querying is disabled"]) => {
+                "the operator switched queries off for this tenant: check profile.NAME.loki.tenant"
+            }
             () => "",
         };
         if !hint.is_empty() {

@@ -130,11 +130,8 @@ impl Loki {
     /// Returns about how many bytes a selector holds in a window. Not every server tells (no such route in Loki 2.2), and
     /// that is no fault.
     async fn cost(&self, budget: &Budget, selector: &str, window: &Window, harvest: &mut Harvest) -> Option<u64> {
-        let query = [
-            ("query", selector.to_owned()),
-            ("start", window.from.0.to_string()),
-            ("end", window.until.0.to_string()),
-        ];
+        let query =
+            [("query", selector.to_owned()), ("start", window.from.0.to_string()), ("end", window.until.0.to_string())];
         let mut body = Vec::new();
         let fetched = self.http.get(budget, "/loki/api/v1/index/stats", &query, &[], &mut body).await;
         harvest.made.extend(fetched.exchanges);

@@ -85,12 +85,7 @@ impl Loki {
         Ok(self.writer.get_or_init(|| Writer { label: best.clone(), left_out }).clone())
     }
 
-    async fn labels(
-        &self,
-        budget: &Budget,
-        window: &Window,
-        made: &mut Vec<Exchange>,
-    ) -> Result<Vec<SmolStr>, Fault> {
+    async fn labels(&self, budget: &Budget, window: &Window, made: &mut Vec<Exchange>) -> Result<Vec<SmolStr>, Fault> {
         let mut body = Vec::new();
         let query = [("start", window.from.0.to_string()), ("end", window.until.0.to_string())];
         let fetched = self.http.get(budget, "/loki/api/v1/labels", &query, &[], &mut body).await;
