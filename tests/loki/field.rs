@@ -4,6 +4,7 @@ use super::{Act, Framing, Peer, answer, parameters};
 use hopscope::config::{HttpEndpoint, Limits, keys};
 use hopscope::demo::{self, Clock, LokiHabits, LokiRelease, Options, Running};
 use hopscope::model::ask::NoteKind;
+use hopscope::model::lines::LineView;
 use hopscope::model::{Ask, Fault, LineStore, Nanos, Note, Reply, Rows, SourceKind, Timestamp, Window};
 use hopscope::sources::Source;
 use hopscope::sources::lease::Budget;
@@ -108,7 +109,7 @@ async fn limits_change_the_requests_and_not_the_answer() {
         assert!(notes.is_empty(), "{notes:?}");
         // Two worlds of one scenario differ in their begin only.
         assert!(found.len().abs_diff(free.len()) <= free.len() / 20, "{} of {}", found.len(), free.len());
-        let mut times: Vec<_> = found.iter().map(|line| line.at()).collect();
+        let mut times: Vec<_> = found.iter().map(LineView::at).collect();
         times.sort_unstable();
         assert!(times[0].0 > now() - 2 * HOUR);
     }

@@ -33,19 +33,21 @@ impl Loki {
         let mut brought = 0;
         // Pages are kept small for memory's sake; for one instant all that the server allows is asked for.
         let size = self.page.load(Ordering::Relaxed);
-        let ceiling = self.ceiling.load(Ordering::Relaxed);
-        if ceiling > size {
+        let mut ceiling = self.ceiling.load(Ordering::Relaxed);
+        while ceiling > size {
             match self.page(budget, &query.text(), (at, until), ceiling, harvest).await {
                 Ok(Ok(page)) => {
                     brought += harvest.lines.merge(&page.lines);
                     if page.cut.is_none() && page.counts.entries < ceiling {
                         return brought;
                     }
+                    break;
                 }
-                Ok(Err(Refusal::Lines(allowed, _))) => self.ceiling.store(allowed.max(size), Ordering::Relaxed),
-                Ok(Err(_)) | Err(_) => self.ceiling.store(size, Ordering::Relaxed),
+                Ok(Err(Refusal::Lines(allowed, _))) if allowed < ceiling => ceiling = allowed.max(size),
+                Ok(Err(_)) | Err(_) => ceiling = size,
             }
         }
+        self.ceiling.store(ceiling.max(size), Ordering::Relaxed);
         let streams = match self.streams(budget, &query.selector, at, harvest).await {
             Ok(streams) => streams,
             Err(fault) => {
@@ -54,7 +56,7 @@ impl Loki {
             }
         };
         let names: BTreeSet<&String> = streams.iter().flat_map(Labels::keys).collect();
-        let mut refused = 0usize;
+        let (mut refused, mut held) = (0usize, 0);
         let mut first: Option<Fault> = None;
         for labels in &streams {
             let selector = exactly(labels, &names);
@@ -63,6 +65,7 @@ impl Loki {
             let fault = match self.page(budget, &asked, (at, until), size, harvest).await {
                 Ok(Ok(page)) => {
                     brought += harvest.lines.merge(&page.lines);
+                    held += page.counts.entries;
                     if page.counts.entries >= size {
                         harvest.notes.push(missing(format!("{selector} alone fills one: lines of it may be missing")));
                     }
@@ -79,6 +82,11 @@ impl Loki {
         if let Some(fault) = first {
             let count = streams.len();
             harvest.notes.push(missing(format!("{refused} of {count} streams could not be read there: {fault}")));
+        }
+        // The page that was full of this instant held as many as fit.
+        if refused == 0 && held < size {
+            let count = streams.len();
+            harvest.notes.push(missing(format!("the {count} streams listed there hold only {held} of them")));
         }
         brought
     }

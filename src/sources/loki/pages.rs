@@ -37,7 +37,7 @@ pub(super) struct Stop {
 
 /// How much is asked for at once within one question.
 #[derive(Debug)]
-struct Pace {
+struct Wish {
     /// Longest range.
     slice: Nanos,
     /// Least lines of a page.
@@ -76,7 +76,7 @@ struct Feed {
     head: Vec<u8>,
 }
 
-impl Default for Pace {
+impl Default for Wish {
     fn default() -> Self {
         Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false }
     }
@@ -105,15 +105,15 @@ impl Loki {
     ) -> Result<Timestamp, Stop> {
         let (mut until, mut brought) = (window.until, 0);
         // What was too slow once need not be so the next time, so that is forgotten with the question.
-        let mut pace = Pace::default();
+        let mut wish = Wish::default();
         while until > window.from {
-            let length = self.length.load(Ordering::Relaxed).min(pace.slice.0);
+            let length = self.length.load(Ordering::Relaxed).min(wish.slice.0);
             let from = window.from.max(until.plus(Nanos(-length)));
             // One line more than is wanted tells whether there are more.
-            let size = self.page.load(Ordering::Relaxed).min(pace.page.max(limit.saturating_add(1)));
+            let size = self.page.load(Ordering::Relaxed).min(wish.page.max(limit.saturating_add(1)));
             let page = match self.page(budget, &query.text(), (from, until), size, harvest).await {
                 Ok(Ok(page)) => page,
-                Ok(Err(refusal)) if self.learn(&refusal, size, until.since(from), &mut pace) => continue,
+                Ok(Err(refusal)) if self.learn(&refusal, size, until.since(from), &mut wish) => continue,
                 Ok(Err(refusal)) => return Err(Stop { fault: refusal.fault(), at: until }),
                 Err(fault) => return Err(Stop { fault, at: until }),
             };
@@ -135,7 +135,7 @@ impl Loki {
             until = match next_end(page.counts, size, until) {
                 // What is left is older than this slice of the window.
                 Edge::End => {
-                    if pace.newest_only && from > window.from {
+                    if wish.newest_only && from > window.from {
                         return Ok(from);
                     }
                     from
@@ -143,7 +143,7 @@ impl Loki {
                 Edge::Until(earlier) => earlier,
                 // The wish for few lines must not hide that there are many at one instant.
                 Edge::Stuck(_) | Edge::Unread if size < self.page.load(Ordering::Relaxed) => {
-                    pace.page = usize::MAX;
+                    wish.page = usize::MAX;
                     until
                 }
                 Edge::Stuck(at) => {
@@ -214,7 +214,7 @@ impl Loki {
     }
 
     /// Asks for less; returns whether that is any less than what was refused.
-    fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, pace: &mut Pace) -> bool {
+    fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, wish: &mut Wish) -> bool {
         match *refusal {
             Refusal::Lines(allowed, _) if (1..size).contains(&allowed) => {
                 self.page.fetch_min(allowed, Ordering::Relaxed);
@@ -227,16 +227,16 @@ impl Loki {
             Refusal::Length(allowed, _) if (1..asked.0).contains(&allowed.0) => {
                 self.length.fetch_min(allowed.0, Ordering::Relaxed);
             }
-            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => pace.slice = part(asked, 2),
+            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => wish.slice = part(asked, 2),
             // A limit on bytes is not gone round by many small queries: only the newest part is read.
             Refusal::Bytes(_) if asked.0 / 4 >= SHORTEST.0 => {
-                pace.slice = part(asked, 4);
-                pace.newest_only = true;
+                wish.slice = part(asked, 4);
+                wish.newest_only = true;
             }
             // Once: what is refused again wants no more questions.
-            Refusal::Busy(_) if !pace.was_busy && asked.0 / 4 >= SHORTEST.0 => {
-                pace.slice = part(asked, 4);
-                pace.was_busy = true;
+            Refusal::Busy(_) if !wish.was_busy && asked.0 / 4 >= SHORTEST.0 => {
+                wish.slice = part(asked, 4);
+                wish.was_busy = true;
             }
             Refusal::Lines(..)
             | Refusal::Large(_)
