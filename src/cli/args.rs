@@ -59,7 +59,7 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "NAME,...", value_delimiter = ',')]
     pub source: Vec<SourceName>,
     /// Form of the answer; without it, text, or the console where there is a terminal
-    #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name).chain(["jsonl"])))]
     pub output: Option<String>,
     /// Theme of the console: dark, light, ansi16, mono, or a file
     #[arg(long, global = true, value_name = "NAME|FILE")]
@@ -124,6 +124,12 @@ pub enum Verb {
         #[command(subcommand)]
         action: QueueVerb,
     },
+    /// Log lines
+    Logs {
+        /// Which
+        #[command(subcommand)]
+        action: LogsVerb,
+    },
     /// An embedded Jaeger, Loki and Kafka on loopback that tell a live incident; needs no set-up
     Demo {
         /// Incident to tell
@@ -153,6 +159,36 @@ pub enum Verb {
 pub enum QueueVerb {
     /// Committed offset, end and lag of every group and partition
     Lag,
+}
+
+/// Log lines of what.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LogsVerb {
+    /// Lines of a `LogQL` query, oldest first
+    Query {
+        /// Stream selector with filters: {app="orders"} |= "timeout"
+        query: String,
+        /// Show at most so many, the newest
+        #[arg(long, value_name = "LINES", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Lines that hold an id, in their text or as structured metadata
+    For {
+        /// Trace id, traceparent, record coordinate or business id
+        id: String,
+        /// Show at most so many, the newest
+        #[arg(long, value_name = "LINES", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// New lines as they come, until interrupted
+    Tail {
+        /// `LogQL` query, or an id
+        #[arg(value_name = "QUERY|ID")]
+        what: String,
+        /// End after so many
+        #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
+    },
 }
 
 /// What can be done with settings.

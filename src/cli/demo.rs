@@ -75,6 +75,7 @@ pub fn profile(running: &Running) -> Profile {
         name: "demo".into(),
         jaeger: Some(http(&running.jaeger)),
         loki: Some(http(&running.loki)),
+        loki_selector: None,
         kafka: Some(KafkaEndpoint { bootstrap, ..KafkaEndpoint::default() }),
         limits: Limits::default(),
     }

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod desk;
 pub mod doctor;
 pub mod exit;
+pub mod logs;
 pub mod out;
 pub mod settings;
 pub mod signals;
@@ -39,12 +40,17 @@ pub fn main() -> u8 {
         let what = format!("`{id}` stands before the verb");
         return out.failure(&Failure::mistake("command line", &what, "write it behind: hopscope follow ID")).code();
     }
+    if arguments.form() == "jsonl" && !matches!(arguments.verb, Some(Verb::Logs { .. })) {
+        let fix = "use -o json; jsonl is for: hopscope logs";
+        return out.failure(&Failure::mistake("--output", "this verb writes no JSON lines", fix)).code();
+    }
     let done = match &arguments.verb {
         Some(Verb::Config { action }) => verbs::config(&arguments, *action, &out),
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)
         }
         Some(Verb::Doctor) => doctor::run(&arguments, &out),
+        Some(Verb::Logs { action }) => logs::run(&arguments, action, &out),
         Some(Verb::Keys) => Ok(verbs::keys(&out)),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),

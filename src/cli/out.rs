@@ -44,6 +44,12 @@ impl Failure {
         Self::mistakes(vec![Mistake::new(place, what, fix)])
     }
 
+    /// Says in one line what happened.
+    pub fn summary(&self) -> SafeText {
+        let row = self.rows.first().expect("a failure has a reason");
+        format!("{}: {}", row.place.as_str(), row.what.as_str()).into()
+    }
+
     /// Sources that failed.
     pub fn faults(faults: &[Fault], exit: Exit) -> Self {
         let row = |fault: &Fault| ErrorRow {
@@ -86,6 +92,12 @@ impl Out {
             }
             Ok(()) | Err(_) => exit,
         }
+    }
+
+    /// Writes a part of an answer that goes on; `false` when nobody reads any more.
+    pub fn stream(self, text: &str) -> bool {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
     }
 
     /// Writes why there is no answer: to stderr, and with JSON also as the document.

@@ -86,6 +86,7 @@ pub const KEYS: &[Key] = &[
     key("profile.*.loki.client_key", Kind::Path, None),
     key("profile.*.loki.insecure", Kind::Flag, None),
     key("profile.*.loki.proxy", Kind::Proxy, None),
+    key("profile.*.loki.selector", Kind::Text, None),
     key("profile.*.kafka.bootstrap", Kind::Brokers, Some("HOPSCOPE_KAFKA")),
     key("profile.*.kafka.properties_file", Kind::Path, Some("HOPSCOPE_KAFKA_PROPERTIES")),
     key("profile.*.kafka.security_protocol", Kind::Protocol, None),

@@ -162,6 +162,7 @@ fn assemble(
         name,
         jaeger: endpoint("jaeger", "x-tenant", Section { source: "jaeger", values, variable, mistakes }),
         loki: endpoint("loki", "X-Scope-OrgID", Section { source: "loki", values, variable, mistakes }),
+        loki_selector: text("loki.selector").map(str::to_owned),
         kafka: kafka::endpoint(Section { source: "kafka", values, variable, mistakes }),
         limits: Limits {
             requests: limit("limits.requests").parse().unwrap_or(defaults.requests),

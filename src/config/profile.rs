@@ -15,6 +15,8 @@ pub struct Profile {
     pub jaeger: Option<HttpEndpoint>,
     /// Loki.
     pub loki: Option<HttpEndpoint>,
+    /// Matchers that every selector of Loki holds: `cluster="prod"`.
+    pub loki_selector: Option<String>,
     /// Kafka.
     pub kafka: Option<KafkaEndpoint>,
     /// What one investigation may cost.

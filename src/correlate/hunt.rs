@@ -413,7 +413,7 @@ fn budget(ask: &Ask, limits: &Limits) -> (&'static str, u32) {
     match ask {
         Ask::Trace(_) => ("Jaeger traces", limits.traces),
         Ask::FindSpans { .. } | Ask::FindErrors { .. } => ("Jaeger searches", limits.searches),
-        Ask::FindLines { .. } => ("Loki queries", limits.line_queries),
+        Ask::FindLines { .. } | Ask::QueryLines { .. } => ("Loki queries", limits.line_queries),
         Ask::Record(_) => ("Kafka records", limits.records),
         Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),
         Ask::Services | Ask::Topics | Ask::Queues => ("lists", 8),

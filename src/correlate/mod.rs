@@ -20,3 +20,4 @@ mod scope;
 mod tally;
 
 pub use hunt::{Hunt, Limits, Settings, Step};
+pub use plan::METADATA;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Time searched around what is known.
 const MARGIN: Nanos = Nanos::from_secs(15 * 60);
 /// Metadata names under which log stores keep trace ids.
-const METADATA: [&str; 6] = ["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"];
+pub const METADATA: [&str; 6] = ["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"];
 /// Attribute names under which programs keep their own ids.
 const BUSINESS_TAGS: [&str; 5] = ["order_id", "order.id", "orderId", "messaging.kafka.message.key", "app.order_id"];
 

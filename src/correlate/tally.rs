@@ -24,9 +24,10 @@ impl Tally {
         let coverage = self.of(ask.source());
         coverage.asked += 1;
         let window: Option<&Window> = match ask {
-            Ask::FindSpans { window, .. } | Ask::FindErrors { window, .. } | Ask::FindLines { window, .. } => {
-                Some(window)
-            }
+            Ask::FindSpans { window, .. }
+            | Ask::FindErrors { window, .. }
+            | Ask::FindLines { window, .. }
+            | Ask::QueryLines { window, .. } => Some(window),
             Ask::Services | Ask::Trace(_) | Ask::Record(_) | Ask::ScanRecords { .. } | Ask::Topics | Ask::Queues => {
                 None
             }

@@ -29,6 +29,8 @@ pub struct Counts {
     pub span: Option<(Timestamp, Timestamp)>,
     /// A list of results was there, if only an empty one: without it the answer is not one to a log query.
     pub listed: bool,
+    /// Lines that the source wrote anew from its fields; what the program wrote is shown.
+    pub rebuilt: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +121,7 @@ impl Shape for Streams {
                 self.counts.entries += 1;
                 match serde_json::from_str::<Entry>(text) {
                     Ok(mut entry) => {
+                        self.counts.rebuilt += usize::from(entry.unpack());
                         shorten(&mut entry.line, at, notes);
                         let (oldest, newest) = self.counts.span.unwrap_or((entry.at, entry.at));
                         self.counts.span = Some((oldest.min(entry.at), newest.max(entry.at)));
@@ -147,6 +150,38 @@ impl Shape for Streams {
                 self.store.push(stream, entry.at, &entry.line, &metadata, 0);
             }
         }
+    }
+}
+
+/// The fields of a line that was written anew.
+#[derive(Deserialize)]
+struct Rebuilt {
+    #[serde(rename = "_msg")]
+    message: String,
+    #[serde(flatten)]
+    rest: IndexMap<String, serde_json::Value>,
+}
+
+impl Entry {
+    /// Takes a line apart that is no longer as it was written: an entry with metadata comes as JSON with the line under
+    /// `_msg` (Loki-VL-proxy). Says whether it was one.
+    fn unpack(&mut self) -> bool {
+        if !self.line.starts_with('{') || !self.line.contains("\"_msg\"") {
+            return false;
+        }
+        let Ok(Rebuilt { message, rest }) = serde_json::from_str(&self.line) else { return false };
+        self.line = message;
+        for (name, value) in rest {
+            let text = match value {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            // Names come with dots here and with underscores in the metadata.
+            if !self.metadata.contains_key(&name) && !self.metadata.contains_key(&name.replace('.', "_")) {
+                self.metadata.insert(name, text);
+            }
+        }
+        true
     }
 }
 
@@ -224,6 +259,21 @@ mod tests {
             ],
             0,
         );
+    }
+
+    #[test]
+    fn a_line_that_a_proxy_wrote_anew_is_shown_as_it_was() {
+        let body = r#"{"data":{"result":[{"stream":{"app":"a"},"values":[["5","{\"_msg\":\"paid\",\"trace_id\":\"t1\",\"a.b\":7}",{"structuredMetadata":{"trace_id":"t1"}}],["6","{\"_msg\":4}"],["7","{\"_msg\""]]}]}}"#;
+        check(
+            body,
+            &[
+                r#"5 paid [("app", "a"), ("trace_id", "t1"), ("a.b", "7")]"#,
+                r#"6 {"_msg":4} [("app", "a")]"#,
+                r#"7 {"_msg" [("app", "a")]"#,
+            ],
+            0,
+        );
+        assert_eq!(decode(body, 9).1.rebuilt, 1);
     }
 
     #[test]

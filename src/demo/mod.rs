@@ -16,6 +16,6 @@ pub mod serve;
 pub mod stage;
 
 pub use jaeger::Release as JaegerRelease;
-pub use loki::Release as LokiRelease;
+pub use loki::{Habits as LokiHabits, Release as LokiRelease};
 pub use serve::{Options, Running, serve_forever, start};
 pub use stage::Clock;

@@ -26,6 +26,8 @@ pub struct Options {
     pub loki_port: u16,
     /// Release whose habits Loki shows.
     pub loki: loki::Release,
+    /// What Loki allows and wants.
+    pub loki_habits: loki::Habits,
     /// One port per Kafka broker; 0 takes a free one.
     pub kafka_ports: Vec<u16>,
 }
@@ -38,6 +40,7 @@ impl Default for Options {
             jaeger: jaeger::Release::V2_19,
             loki_port: 0,
             loki: loki::Release::V3,
+            loki_habits: loki::Habits::default(),
             kafka_ports: vec![0, 0],
         }
     }
@@ -118,7 +121,7 @@ pub async fn start(scenario: Scenario, options: Options) -> io::Result<Running> 
 
     let mut tasks = JoinSet::new();
     tasks.spawn(http::serve(jaeger_listener, jaeger::respond(Arc::clone(&stage), options.jaeger)));
-    tasks.spawn(http::serve(loki_listener, loki::respond(Arc::clone(&stage), options.loki)));
+    tasks.spawn(http::serve(loki_listener, loki::respond(Arc::clone(&stage), options.loki, options.loki_habits)));
     for (node, listener) in brokers.into_iter().enumerate() {
         tasks.spawn(kafka::serve(listener, Arc::clone(&cluster), node as i32));
     }

@@ -35,7 +35,7 @@ impl SourceSet {
             sources.push(Arc::new(Jaeger::new(endpoint)));
         }
         if let Some(endpoint) = &profile.loki {
-            sources.push(Arc::new(Loki::new(endpoint)));
+            sources.push(Arc::new(Loki::new(endpoint).within(profile.loki_selector.as_deref())));
         }
         if let Some(endpoint) = &profile.kafka {
             sources.push(Arc::new(Kafka::new(endpoint)));

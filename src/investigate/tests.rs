@@ -46,7 +46,7 @@ impl Source for Made {
                 (Habit::Empty, Ask::Trace(_) | Ask::FindSpans { .. } | Ask::FindErrors { .. }) => {
                     Rows::Spans(Box::default())
                 }
-                (Habit::Empty, Ask::FindLines { .. }) => Rows::Lines(Box::default()),
+                (Habit::Empty, Ask::FindLines { .. } | Ask::QueryLines { .. }) => Rows::Lines(Box::default()),
                 (Habit::Empty, Ask::Record(_) | Ask::ScanRecords { .. }) => Rows::Records(Vec::new()),
                 (Habit::Empty, Ask::Topics | Ask::Queues) => Rows::Queues(Box::new(queues())),
             };

@@ -64,6 +64,15 @@ pub enum Ask {
         /// Lines at most.
         limit: u32,
     },
+    /// Loki: the lines of a query in the source's own language.
+    QueryLines {
+        /// LogQL: a stream selector, filters behind it.
+        query: SmolStr,
+        /// Time searched.
+        window: Window,
+        /// Lines at most.
+        limit: u32,
+    },
     /// Kafka: one record.
     Record(Coordinate),
     /// Kafka: records of a bounded range of one partition that match `keep`.
@@ -246,7 +255,7 @@ impl Ask {
     pub fn source(&self) -> SourceKind {
         match self {
             Self::Services | Self::Trace(_) | Self::FindSpans { .. } | Self::FindErrors { .. } => SourceKind::Jaeger,
-            Self::FindLines { .. } => SourceKind::Loki,
+            Self::FindLines { .. } | Self::QueryLines { .. } => SourceKind::Loki,
             Self::Record(_) | Self::ScanRecords { .. } | Self::Topics | Self::Queues => SourceKind::Kafka,
         }
     }

@@ -171,7 +171,9 @@ impl<'a> LineView<'a> {
         self.store.exchange[self.row]
     }
 
-    fn fingerprint(self) -> u64 {
+    /// Returns a number that is equal for equal lines: instant, text, and labels and metadata together, since a server may
+    /// melt one into the other.
+    pub fn fingerprint(self) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut state = foldhash::fast::FixedState::with_seed(11).build_hasher();
         state.write_i64(self.at().0);
@@ -184,8 +186,7 @@ impl<'a> LineView<'a> {
             state.write(value.as_bytes());
             state.finish()
         };
-        state.write_u64(self.labels().map(pair).fold(0, u64::wrapping_add));
-        state.write_u64(self.metadata().map(pair).fold(0, u64::wrapping_add));
+        state.write_u64(self.labels().chain(self.metadata()).map(pair).fold(0, u64::wrapping_add));
         state.finish()
     }
 }

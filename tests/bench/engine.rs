@@ -44,7 +44,7 @@ fn tell(store: &SpanStore, found: &LineStore) -> Case {
                 Ask::Trace(_) => Rows::Spans(Box::new(store.clone())),
                 Ask::Services => Rows::Services(Vec::new()),
                 Ask::FindSpans { .. } | Ask::FindErrors { .. } => Rows::Spans(Box::default()),
-                Ask::FindLines { .. } => Rows::Lines(Box::new(found.clone())),
+                Ask::FindLines { .. } | Ask::QueryLines { .. } => Rows::Lines(Box::new(found.clone())),
                 Ask::Record(_) | Ask::ScanRecords { .. } => Rows::Records(Vec::new()),
                 Ask::Topics | Ask::Queues => Rows::Queues(Box::default()),
             };

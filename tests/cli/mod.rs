@@ -1,6 +1,7 @@
 //! The program as scripts see it: exit codes, stdout, stderr.
 
 mod demo;
+mod logs;
 
 use serde_json::Value;
 use std::fs;

@@ -179,6 +179,7 @@ impl World {
                 }
                 Rows::Lines(Box::new(lines))
             }
+            Ask::QueryLines { .. } => Rows::Lines(Box::default()),
             Ask::Record(at) => {
                 Rows::Records(self.records.iter().filter(|record| record.coordinate == *at).cloned().collect())
             }

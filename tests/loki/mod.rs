@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+mod field;
+
 use crate::rude::peer::{Act, Framing, Peer};
 use hopscope::config::{HttpEndpoint, Limits, keys};
 use hopscope::model::ask::NoteKind;
@@ -31,6 +33,9 @@ struct Habits {
     range: i64,
     /// Whether entries have three parts.
     categorised: bool,
+    /// Every so many answers are of two parts, metadata melted into the labels, as from a cache that does not know better;
+    /// 0 is never.
+    melt: usize,
     /// Turns the order of one instant's entries by this much with each request.
     turn: usize,
 }
@@ -100,19 +105,25 @@ fn serve(lines: &[Line], habits: Habits, number: usize, request: &[u8]) -> Vec<A
             found.rotate_left(habits.turn * number % turned);
             found.sort_by_key(|line| std::cmp::Reverse(line.0));
             found.truncate(limit);
-            let mut streams: BTreeMap<usize, Vec<serde_json::Value>> = BTreeMap::new();
+            let melts = habits.categorised && habits.melt > 0 && number.is_multiple_of(habits.melt);
+            let mut streams: BTreeMap<(usize, u8), Vec<serde_json::Value>> = BTreeMap::new();
             for line in found {
                 let (at, words) = ((BEGIN + line.0).to_string(), text(line));
                 // A cache in front may answer either form.
-                let entry = if habits.categorised {
+                let entry = if habits.categorised && !melts {
                     json!([at, words, {"structuredMetadata": {"n": line.3.to_string()}}])
                 } else {
                     json!([at, words])
                 };
-                streams.entry(line.1).or_default().push(entry);
+                streams.entry((line.1, if melts { line.3 } else { 0 })).or_default().push(entry);
             }
-            let result = streams.into_iter().map(|(stream, values)| {
-                json!({"stream": STREAMS[stream].iter().copied().collect::<BTreeMap<_, _>>(), "values": values})
+            let result = streams.into_iter().map(|((stream, number), values)| {
+                let mut labels: BTreeMap<&str, String> =
+                    STREAMS[stream].iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+                if melts {
+                    labels.insert("n", number.to_string());
+                }
+                json!({"stream": labels, "values": values})
             });
             ok(json!({"status": "success", "data": {"resultType": "streams", "result": result.collect::<Vec<_>>()}}))
         }
@@ -145,9 +156,9 @@ fn read(lines: &[Line], habits: Habits) -> (Vec<String>, Vec<Note>) {
     let answer = reply.outcome.unwrap();
     let Rows::Lines(store) = answer.rows else { panic!("lines were asked for") };
     let one = |line: hopscope::model::lines::LineView<'_>| {
-        let labels: BTreeMap<&str, &str> = line.labels().collect();
-        let metadata: BTreeMap<&str, &str> = line.metadata().collect();
-        format!("{} {labels:?} {} {metadata:?}", line.at().0 - BEGIN, line.text())
+        // Which of the two forms a line came in is no difference.
+        let labels: BTreeMap<&str, &str> = line.labels().chain(line.metadata()).collect();
+        format!("{} {labels:?} {}", line.at().0 - BEGIN, line.text())
     };
     let mut all: Vec<String> = store.iter().map(one).collect();
     all.sort();
@@ -156,11 +167,12 @@ fn read(lines: &[Line], habits: Habits) -> (Vec<String>, Vec<Note>) {
 
 fn expected(lines: &[Line], habits: Habits, leave_out: impl Fn(&Line) -> bool) -> Vec<String> {
     let one = |line: &Line| {
-        let labels: BTreeMap<&str, &str> = STREAMS[line.1].iter().copied().collect();
+        let mut labels: BTreeMap<&str, &str> = STREAMS[line.1].iter().copied().collect();
         let number = line.3.to_string();
-        let metadata: BTreeMap<&str, &str> =
-            if habits.categorised { BTreeMap::from([("n", number.as_str())]) } else { BTreeMap::new() };
-        format!("{} {labels:?} {} {metadata:?}", line.0, text(line))
+        if habits.categorised {
+            labels.insert("n", &number);
+        }
+        format!("{} {labels:?} {}", line.0, text(line))
     };
     let mut all: Vec<String> = lines.iter().filter(|line| !leave_out(line)).map(one).collect();
     all.sort();
@@ -212,12 +224,8 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
 }
 
 fn habits() -> impl Strategy<Value = Habits> {
-    (2..12usize, 1..60i64, any::<bool>(), 0..5usize).prop_map(|(page, range, categorised, turn)| Habits {
-        page,
-        range,
-        categorised,
-        turn,
-    })
+    (2..9usize, 1..60i64, any::<bool>(), 0..4usize, 0..5usize)
+        .prop_map(|(page, range, categorised, melt, turn)| Habits { page, range, categorised, melt, turn })
 }
 
 proptest! {
@@ -232,7 +240,16 @@ proptest! {
 #[test]
 fn an_instant_fuller_than_a_page_is_split_by_stream() {
     let lines: Vec<Line> = (0..24).map(|at| (3, at % 4, at as u8, 0)).collect();
-    let habits = Habits { page: 7, range: 60, categorised: true, turn: 1 };
+    let habits = Habits { page: 7, range: 60, categorised: true, melt: 0, turn: 1 };
     check(&lines, habits).unwrap();
     assert_eq!(read(&lines, habits).0.len(), 24);
+}
+
+/// A crowded instant is first read with all that the server allows, which it tells only when it refuses.
+#[test]
+fn an_instant_fuller_than_a_usual_page_is_read_with_the_servers_maximum() {
+    let lines: Vec<Line> = (0..5_600).map(|at| (3, 0, at as u8, (at >> 8) as u8)).collect();
+    let habits = Habits { page: 6_000, range: 60, categorised: true, melt: 0, turn: 1 };
+    let (found, notes) = read(&lines, habits);
+    assert_eq!((found.len(), notes), (5_600, Vec::new()));
 }

@@ -18,8 +18,8 @@ pub struct Query {
 pub enum Stage {
     /// Keeps lines that pass; several alternatives are chained with `or`.
     Line(Vec<Test>),
-    /// Keeps entries whose label or metadata passes.
-    Label(Matcher),
+    /// Keeps entries whose label or metadata passes; several alternatives are chained with `or`.
+    Label(Vec<Matcher>),
     /// Reads the line as JSON.
     Json,
     /// Reads the line as logfmt.
@@ -167,7 +167,11 @@ impl<'a> Reader<'a> {
             "logfmt" if !compares => Ok(Stage::Logfmt),
             _ if compares => {
                 self.at = start;
-                Ok(Stage::Label(self.matcher()?))
+                let mut matchers = vec![self.matcher()?];
+                while self.take("or ") {
+                    matchers.push(self.matcher()?);
+                }
+                Ok(Stage::Label(matchers))
             }
             _ => {
                 self.at = start;

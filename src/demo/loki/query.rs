@@ -2,30 +2,48 @@
 
 use serde_json::json;
 
-use super::Release;
 use super::answer::{self, Shape};
 use super::logql;
 use super::scan::{scan, selected, streams};
+use super::{Release, View};
 use crate::demo::duration::duration_ns;
 use crate::demo::http::{Answer, Asked};
 use crate::world::World;
 
-/// Most entries of one answer.
-const MOST_ENTRIES: u64 = 5_000;
 /// Nanoseconds of an hour, the default length of a range.
 const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// `query_range` for log queries.
-pub fn range(world: &World, release: Release, asked: &Asked) -> Result<Answer, String> {
-    let limit = limit(release, asked)?;
+pub fn range(world: &World, view: &View<'_>, asked: &Asked) -> Result<Answer, String> {
+    let limit = limit(view, asked)?;
     let backward = match asked.any_of(&["direction"]).unwrap_or("backward").to_ascii_lowercase().as_str() {
         "backward" => true,
         "forward" => false,
         other => return Err(format!("invalid direction '{other}'")),
     };
-    let (start_ns, end_ns) = window(world, release, asked)?;
-    let query = logql::parse(asked.parameter("query").unwrap_or_default(), release)?;
-    let mut entries = scan(world, &query, release, start_ns, end_ns);
+    let (mut start_ns, end_ns) = window(world, view, asked)?;
+    let query = logql::parse(asked.parameter("query").unwrap_or_default(), view.release)?;
+    if let Some(hours) = view.habits.longest_h
+        && end_ns - start_ns > hours * HOUR_NS
+    {
+        let asked_s = (end_ns - start_ns) / 1_000_000_000;
+        let (h, m, s) = (asked_s / 3_600, asked_s / 60 % 60, asked_s % 60);
+        return Err(format!(
+            "the query time range exceeds the limit (query length: {h}h{m}m{s}s, limit: {hours}h0m0s)"
+        ));
+    }
+    if let Some(required) = &view.habits.required
+        && !query.selector.iter().any(|matcher| matcher.name == *required)
+    {
+        return Err(format!(
+            "stream selector is missing required matchers [{required}], labels present in the query were []"
+        ));
+    }
+    // What is beyond is left out without a word.
+    if let Some(hours) = view.habits.lookback_h {
+        start_ns = start_ns.max(world.now_ns().saturating_sub(hours * HOUR_NS)).min(end_ns);
+    }
+    let mut entries = scan(world, &query, view, start_ns, end_ns);
     let lines = entries.len();
     if backward {
         entries.reverse();
@@ -34,51 +52,52 @@ pub fn range(world: &World, release: Release, asked: &Asked) -> Result<Answer, S
     let flags = asked.headers.get_all("x-loki-response-encoding-flags").iter();
     let categorised =
         flags.flat_map(|flags| flags.to_str().unwrap_or("").split(',')).any(|flag| flag.trim() == "categorize-labels");
-    let shape = if categorised && release == Release::V3 { Shape::Categorised } else { Shape::Melted };
+    let shape = if categorised && view.release == Release::V3 { Shape::Categorised } else { Shape::Melted };
     Ok(Answer::json(&answer::streams(entries, shape, lines)))
 }
 
 /// `query`: newer servers refuse log queries here; of metric queries only `vector(n)` is served.
-pub fn instant(world: &World, release: Release, asked: &Asked) -> Result<Answer, String> {
+pub fn instant(world: &World, view: &View<'_>, asked: &Asked) -> Result<Answer, String> {
     let text = asked.parameter("query").unwrap_or_default().trim();
     if let Some(number) = text.strip_prefix("vector(").and_then(|rest| rest.strip_suffix(')')) {
         let seconds = (world.now_ns() / 1_000_000) as f64 / 1_000.0;
         let data = json!({"resultType": "vector", "result": [{"metric": {}, "value": [seconds, number]}], "stats": {}});
         return Ok(Answer::json(&json!({"status": "success", "data": data})));
     }
-    logql::parse(text, release)?;
-    if release == Release::V3 {
+    logql::parse(text, view.release)?;
+    if view.release == Release::V3 {
         return Err(
             "log queries are not supported as an instant query type, please change your query to a range query type"
                 .to_owned(),
         );
     }
-    range(world, release, asked)
+    range(world, view, asked)
 }
 
 /// `labels`.
-pub fn labels(world: &World, release: Release) -> Result<Answer, String> {
+pub fn labels(world: &World, view: &View<'_>) -> Result<Answer, String> {
     let mut names: Vec<String> =
-        streams(world, release).into_iter().flat_map(std::collections::BTreeMap::into_keys).collect();
+        streams(world, view).into_iter().flat_map(std::collections::BTreeMap::into_keys).collect();
     names.sort();
     names.dedup();
     Ok(Answer::json(&answer::list(&names)))
 }
 
 /// `label/{name}/values`.
-pub fn label_values(world: &World, release: Release, name: &str) -> Result<Answer, String> {
+pub fn label_values(world: &World, view: &View<'_>, name: &str) -> Result<Answer, String> {
     let mut values: Vec<String> =
-        streams(world, release).into_iter().filter_map(|mut labels| labels.remove(name)).collect();
+        streams(world, view).into_iter().filter_map(|mut labels| labels.remove(name)).collect();
     values.sort();
     values.dedup();
     Ok(Answer::json(&answer::list(&values)))
 }
 
 /// `series`.
-pub fn series(world: &World, release: Release, asked: &Asked) -> Result<Answer, String> {
+pub fn series(world: &World, view: &View<'_>, asked: &Asked) -> Result<Answer, String> {
     let texts = asked.parameters.iter().filter(|(name, _)| name == "match[]" || name == "match");
-    let selectors: Vec<_> = texts.map(|(_, text)| logql::parse_selector(text, release)).collect::<Result<_, _>>()?;
-    let found: Vec<_> = streams(world, release)
+    let selectors: Vec<_> =
+        texts.map(|(_, text)| logql::parse_selector(text, view.release)).collect::<Result<_, _>>()?;
+    let found: Vec<_> = streams(world, view)
         .into_iter()
         .filter(|labels| selectors.is_empty() || selectors.iter().any(|selector| selected(selector, labels)))
         .collect();
@@ -86,11 +105,11 @@ pub fn series(world: &World, release: Release, asked: &Asked) -> Result<Answer, 
 }
 
 /// `index/stats`.
-pub fn stats(world: &World, release: Release, asked: &Asked) -> Result<Answer, String> {
-    let (start_ns, end_ns) = window(world, release, asked)?;
-    let selector = logql::parse_selector(asked.parameter("query").unwrap_or_default(), release)?;
+pub fn stats(world: &World, view: &View<'_>, asked: &Asked) -> Result<Answer, String> {
+    let (start_ns, end_ns) = window(world, view, asked)?;
+    let selector = logql::parse_selector(asked.parameter("query").unwrap_or_default(), view.release)?;
     let query = logql::Query { selector, stages: Vec::new() };
-    let entries = scan(world, &query, release, start_ns, end_ns);
+    let entries = scan(world, &query, view, start_ns, end_ns);
     let bytes: usize = entries.iter().map(|entry| entry.text.len()).sum();
     let mut names: Vec<_> = entries.iter().map(|entry| &entry.stream).collect();
     names.sort();
@@ -99,19 +118,34 @@ pub fn stats(world: &World, release: Release, asked: &Asked) -> Result<Answer, S
     Ok(Answer::json(&json!({"streams": streams, "chunks": streams, "bytes": bytes, "entries": entries.len()})))
 }
 
-fn limit(release: Release, asked: &Asked) -> Result<usize, String> {
+/// `drilldown-limits`: the tenant's limits.
+pub fn limits(view: &View<'_>) -> Answer {
+    let hours = |hours: Option<u64>| hours.map_or_else(|| "0s".to_owned(), |hours| format!("{hours}h"));
+    Answer::json(&json!({
+        "limits": {
+            "max_entries_limit_per_query": view.habits.most_entries,
+            "max_query_length": hours(view.habits.longest_h),
+            "max_query_lookback": hours(view.habits.lookback_h),
+            "query_timeout": "1m", "max_query_bytes_read": "0B", "volume_enabled": true,
+        },
+        "pattern_ingester_enabled": false, "version": "3.7.6",
+    }))
+}
+
+fn limit(view: &View<'_>, asked: &Asked) -> Result<usize, String> {
     let Some(text) = asked.any_of(&["limit"]) else { return Ok(100) };
     let limit: i64 = text.parse().map_err(|_| format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))?;
     let limit = u64::try_from(limit).ok().filter(|limit| *limit > 0).ok_or("limit must be a positive value")?;
-    if limit > MOST_ENTRIES {
-        let name = if release == Release::V3 { "max_entries_limit_per_query" } else { "max_entries_limit" };
-        return Err(format!("max entries limit per query exceeded, limit > {name} ({limit} > {MOST_ENTRIES})"));
+    let most = view.habits.most_entries;
+    if limit > most {
+        let name = if view.release == Release::V3 { "max_entries_limit_per_query" } else { "max_entries_limit" };
+        return Err(format!("max entries limit per query exceeded, limit > {name} ({limit} > {most})"));
     }
     Ok(limit as usize)
 }
 
 /// Start (inclusive) and end (exclusive), nanoseconds since the Unix epoch.
-fn window(world: &World, release: Release, asked: &Asked) -> Result<(u64, u64), String> {
+fn window(world: &World, view: &View<'_>, asked: &Asked) -> Result<(u64, u64), String> {
     let instant = |name: &str| asked.any_of(&[name]).map(instant_ns).transpose();
     let end_ns = instant("end")?.unwrap_or_else(|| world.now_ns());
     let since_ns = match asked.any_of(&["since"]) {
@@ -119,7 +153,7 @@ fn window(world: &World, release: Release, asked: &Asked) -> Result<(u64, u64), 
         Some(text) => duration_ns(text).ok_or_else(|| format!("could not parse 'since' parameter: {text}"))?,
     };
     let start_ns = instant("start")?.unwrap_or_else(|| end_ns.saturating_sub(since_ns));
-    let empty = end_ns == start_ns && release == Release::V3;
+    let empty = end_ns == start_ns && view.release == Release::V3;
     if end_ns < start_ns || empty {
         return Err("end timestamp must not be before or equal to start time".to_owned());
     }

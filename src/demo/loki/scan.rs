@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Release;
 use super::logql::{Matcher, Query, Stage};
+use super::{Release, View};
 use crate::world::World;
 use crate::world::project::Line;
 use crate::world::project::lines::lines;
@@ -26,18 +26,35 @@ pub struct Entry {
     pub text: String,
 }
 
-/// Labels of the stream of one service.
-pub fn stream_labels(service: &str, release: Release) -> Labels {
+/// Labels of the stream of a service, given by its place; `None` when it belongs to a tenant that was not named.
+fn stream_labels(service: &str, place: usize, view: &View<'_>) -> Option<Labels> {
     let mut labels = BTreeMap::from([("app".to_owned(), service.to_owned()), ("env".to_owned(), "demo".to_owned())]);
-    if release == Release::V3 {
+    if view.release == Release::V3 {
         labels.insert("service_name".to_owned(), service.to_owned());
     }
-    labels
+    let known = &view.habits.tenants;
+    if !known.is_empty() {
+        let tenant = &known[place % known.len()];
+        if !view.tenants.contains(tenant) {
+            return None;
+        }
+        if view.tenants.len() > 1 {
+            labels.insert("__tenant_id__".to_owned(), tenant.clone());
+        }
+    }
+    Some(labels)
 }
 
 /// Labels of all streams.
-pub fn streams(world: &World, release: Release) -> Vec<Labels> {
-    world.scenario().services.iter().map(|service| stream_labels(&service.name, release)).collect()
+pub fn streams(world: &World, view: &View<'_>) -> Vec<Labels> {
+    named(world, view).into_iter().map(|(_, labels)| labels).collect()
+}
+
+fn named<'a>(world: &'a World, view: &View<'_>) -> Vec<(&'a str, Labels)> {
+    let services = world.scenario().services.iter().enumerate();
+    services
+        .filter_map(|(place, service)| Some((service.name.as_str(), stream_labels(&service.name, place, view)?)))
+        .collect()
 }
 
 /// Whether the labels pass all matchers.
@@ -46,14 +63,9 @@ pub fn selected(selector: &[Matcher], labels: &Labels) -> bool {
 }
 
 /// Entries with `start_ns <= time < end_ns` that pass the query, in time order.
-pub fn scan(world: &World, query: &Query, release: Release, start_ns: u64, end_ns: u64) -> Vec<Entry> {
-    let wanted_streams: BTreeMap<&str, Labels> = world
-        .scenario()
-        .services
-        .iter()
-        .map(|service| (service.name.as_str(), stream_labels(&service.name, release)))
-        .filter(|(_, labels)| selected(&query.selector, labels))
-        .collect();
+pub fn scan(world: &World, query: &Query, view: &View<'_>, start_ns: u64, end_ns: u64) -> Vec<Entry> {
+    let wanted_streams: BTreeMap<&str, Labels> =
+        named(world, view).into_iter().filter(|(_, labels)| selected(&query.selector, labels)).collect();
     // A service whose clock is off writes outside of its journey's true time.
     let skew_ns =
         world.scenario().services.iter().map(|service| service.skew_ms.unsigned_abs()).max().unwrap_or(0) * 1_000_000;
@@ -65,7 +77,7 @@ pub fn scan(world: &World, query: &Query, release: Release, start_ns: u64, end_n
         let wanted =
             |service: &str, at_ns: u64| at_ns >= start_ns && at_ns < end_ns && wanted_streams.contains_key(service);
         for line in lines(world.scenario(), journey, world.now_ns(), &wanted) {
-            entries.extend(pass(query, release, &wanted_streams[line.service.as_str()], line));
+            entries.extend(pass(query, view.release, &wanted_streams[line.service.as_str()], line));
         }
     }
     entries.sort_by(|a, b| (a.at_ns, &a.stream).cmp(&(b.at_ns, &b.stream)));
@@ -96,8 +108,8 @@ fn pass(query: &Query, release: Release, stream: &Labels, line: Line) -> Option<
                     return None;
                 }
             }
-            Stage::Label(matcher) => {
-                if !matcher.test.value(entry.label(&matcher.name)) {
+            Stage::Label(matchers) => {
+                if !matchers.iter().any(|matcher| matcher.test.value(entry.label(&matcher.name))) {
                     return None;
                 }
             }

@@ -269,7 +269,12 @@ impl Jaeger {
                 Ask::FindErrors { service, window, limit } => {
                     self.errors(budget, service, (window, *limit), &mut made).await
                 }
-                Ask::FindLines { .. } | Ask::Record(_) | Ask::ScanRecords { .. } | Ask::Topics | Ask::Queues => {
+                Ask::FindLines { .. }
+                | Ask::QueryLines { .. }
+                | Ask::Record(_)
+                | Ask::ScanRecords { .. }
+                | Ask::Topics
+                | Ask::Queues => {
                     panic!("questions go to the kind of source that answers them")
                 }
             };

@@ -423,7 +423,8 @@ impl Source for Kafka {
                 | Ask::Trace(_)
                 | Ask::FindSpans { .. }
                 | Ask::FindErrors { .. }
-                | Ask::FindLines { .. } => {
+                | Ask::FindLines { .. }
+                | Ask::QueryLines { .. } => {
                     panic!("questions go to the kind of source that answers them")
                 }
             };

@@ -4,18 +4,16 @@
 //! forward and backward would not do: the middle stays unseen (Loki 2.2.1).
 
 use super::Loki;
-use super::client::quote;
-use super::pages::{Harvest, LogQuery};
+use super::pages::Harvest;
+use super::query::{Labels, LogQuery, exactly};
+use super::refusal::Refusal;
 use crate::model::ask::NoteKind;
 use crate::model::{Fault, FaultKind, Nanos, Note, SafeText, Timestamp};
 use crate::sources::http::looks_like_html;
 use crate::sources::lease::Budget;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-
-/// Labels of one stream.
-type Labels = BTreeMap<String, String>;
 
 impl Loki {
     /// Reads all lines of one instant, stream by stream. What is still missing then is said in a note, with the stream.
@@ -31,24 +29,43 @@ impl Loki {
             let text = format!("more lines share the instant {} than a page holds, and {what}", at.rfc3339());
             Note { kind: NoteKind::Truncated, text: text.into() }
         };
+        let until = Timestamp(at.0.saturating_add(1));
+        let mut brought = 0;
+        // Pages are kept small for memory's sake; for one instant all that the server allows is asked for.
+        let size = self.page.load(Ordering::Relaxed);
+        let mut ceiling = self.ceiling.load(Ordering::Relaxed);
+        while ceiling > size {
+            match self.page(budget, &query.text(), (at, until), ceiling, harvest).await {
+                Ok(Ok(page)) => {
+                    brought += harvest.lines.merge(&page.lines);
+                    if page.cut.is_none() && page.counts.entries < ceiling {
+                        return brought;
+                    }
+                    break;
+                }
+                Ok(Err(Refusal::Lines(allowed, _))) if allowed < ceiling => ceiling = allowed.max(size),
+                Ok(Err(_)) | Err(_) => ceiling = size,
+            }
+        }
+        self.ceiling.store(ceiling.max(size), Ordering::Relaxed);
         let streams = match self.streams(budget, &query.selector, at, harvest).await {
             Ok(streams) => streams,
             Err(fault) => {
                 harvest.notes.push(missing(format!("some are missing: {fault}")));
-                return 0;
+                return brought;
             }
         };
         let names: BTreeSet<&String> = streams.iter().flat_map(Labels::keys).collect();
-        let (mut brought, mut refused) = (0, 0usize);
+        let (mut refused, mut held) = (0usize, 0);
         let mut first: Option<Fault> = None;
         for labels in &streams {
             let selector = exactly(labels, &names);
-            let size = self.page.load(Ordering::Relaxed);
+            let size = self.page.load(Ordering::Relaxed).max(self.ceiling.load(Ordering::Relaxed));
             let asked = format!("{selector}{}", query.filter);
-            let until = Timestamp(at.0.saturating_add(1));
             let fault = match self.page(budget, &asked, (at, until), size, harvest).await {
                 Ok(Ok(page)) => {
                     brought += harvest.lines.merge(&page.lines);
+                    held += page.counts.entries;
                     if page.counts.entries >= size {
                         harvest.notes.push(missing(format!("{selector} alone fills one: lines of it may be missing")));
                     }
@@ -65,6 +82,11 @@ impl Loki {
         if let Some(fault) = first {
             let count = streams.len();
             harvest.notes.push(missing(format!("{refused} of {count} streams could not be read there: {fault}")));
+        }
+        // The page that was full of this instant held as many as fit.
+        if refused == 0 && held < size {
+            let count = streams.len();
+            harvest.notes.push(missing(format!("the {count} streams listed there hold only {held} of them")));
         }
         brought
     }
@@ -109,11 +131,4 @@ impl Loki {
         found.dedup();
         Ok(found)
     }
-}
-
-/// Returns the selector of one stream alone: labels that only others have must be empty.
-fn exactly(labels: &Labels, names: &BTreeSet<&String>) -> String {
-    let empty = String::new();
-    let matchers = names.iter().map(|name| format!("{name}={}", quote(labels.get(*name).unwrap_or(&empty))));
-    format!("{{{}}}", matchers.collect::<Vec<_>>().join(", "))
 }

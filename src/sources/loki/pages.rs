@@ -1,6 +1,7 @@
 //! Reads one query backwards, page by page, so that no edge loses a line and no refusal ends it early.
 
 use super::Loki;
+use super::query::LogQuery;
 use super::refusal::Refusal;
 use crate::decode::loki::{Counts, Decoder};
 use crate::model::ask::NoteKind;
@@ -14,15 +15,8 @@ use std::sync::atomic::Ordering;
 const CATEGORIZE: (&str, &str) = ("X-Loki-Response-Encoding-Flags", "categorize-labels");
 /// A shorter range is not cut further when the server takes too long.
 const SHORTEST: Nanos = Nanos::from_secs(1);
-
-/// A log query: which streams, and what of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogQuery {
-    /// Stream selector with its braces.
-    pub(super) selector: String,
-    /// Filters behind it.
-    pub(super) filter: String,
-}
+/// A query longer than this in bytes is posted: servers and proxies refuse long request lines.
+const LONG: usize = 1_500;
 
 /// What one question has brought so far.
 #[derive(Debug, Default)]
@@ -30,6 +24,28 @@ pub(super) struct Harvest {
     pub(super) lines: LineStore,
     pub(super) notes: Vec<Note>,
     pub(super) made: Vec<Exchange>,
+    /// Lines that the source wrote anew.
+    pub(super) rebuilt: usize,
+}
+
+/// Why reading ended early, and down to which instant all was read before.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) fault: Fault,
+    pub(super) at: Timestamp,
+}
+
+/// How much is asked for at once within one question.
+#[derive(Debug)]
+struct Wish {
+    /// Longest range.
+    slice: Nanos,
+    /// Least lines of a page.
+    page: usize,
+    /// Nothing older than one slice is read.
+    newest_only: bool,
+    /// The server was too busy once.
+    was_busy: bool,
 }
 
 /// One answer.
@@ -49,6 +65,8 @@ enum Edge {
     Until(Timestamp),
     /// The page is full of one instant: no page can get past it without a loss.
     Stuck(Timestamp),
+    /// The page is full, and no entry of it tells its time.
+    Unread,
 }
 
 /// Parses a body while it arrives and keeps its beginning, to tell a web page.
@@ -58,9 +76,9 @@ struct Feed {
     head: Vec<u8>,
 }
 
-impl LogQuery {
-    pub(super) fn text(&self) -> String {
-        format!("{}{}", self.selector, self.filter)
+impl Default for Wish {
+    fn default() -> Self {
+        Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false }
     }
 }
 
@@ -75,7 +93,8 @@ impl BodySink for Feed {
 }
 
 impl Loki {
-    /// Reads the lines of a query in a window, the newest first, until there are `limit` of them.
+    /// Reads the lines of a query in a window, the newest first, until more than `limit` are there. Returns the instant
+    /// down to which all was read: the window's begin, or a later one, which a note explains.
     pub(super) async fn pages(
         &self,
         budget: &Budget,
@@ -83,45 +102,62 @@ impl Loki {
         window: &Window,
         limit: usize,
         harvest: &mut Harvest,
-    ) -> Result<(), Fault> {
+    ) -> Result<Timestamp, Stop> {
         let (mut until, mut brought) = (window.until, 0);
         // What was too slow once need not be so the next time, so that is forgotten with the question.
-        let mut slice = Nanos(i64::MAX);
+        let mut wish = Wish::default();
         while until > window.from {
-            let length = self.length.load(Ordering::Relaxed).min(slice.0);
+            let length = self.length.load(Ordering::Relaxed).min(wish.slice.0);
             let from = window.from.max(until.plus(Nanos(-length)));
-            let size = self.page.load(Ordering::Relaxed);
+            // One line more than is wanted tells whether there are more.
+            let size = self.page.load(Ordering::Relaxed).min(wish.page.max(limit.saturating_add(1)));
             let page = match self.page(budget, &query.text(), (from, until), size, harvest).await {
                 Ok(Ok(page)) => page,
-                Ok(Err(refusal)) if self.learn(&refusal, size, until.since(from), &mut slice) => continue,
-                Ok(Err(refusal)) => return Err(refusal.fault()),
-                Err(fault) => return Err(fault),
+                Ok(Err(refusal)) if self.learn(&refusal, size, until.since(from), &mut wish) => continue,
+                Ok(Err(refusal)) => return Err(Stop { fault: refusal.fault(), at: until }),
+                Err(fault) => return Err(Stop { fault, at: until }),
             };
             brought += harvest.lines.merge(&page.lines);
+            let oldest = page.counts.span.map_or(until, |(oldest, _)| Timestamp(oldest.0.saturating_add(1)));
             if let Some(fault) = page.cut {
-                if page.lines.is_empty() && brought == 0 {
-                    return Err(fault);
+                if page.lines.is_empty() {
+                    return Err(Stop { fault, at: until });
                 }
                 let text = format!("{fault}; {} whole lines of that page are kept", page.lines.len());
                 harvest.notes.push(Note { kind: NoteKind::Damaged, text: text.into() });
-                return Ok(());
+                return Ok(until);
             }
-            if brought >= limit {
-                let text = format!("{limit} lines are there, as many as asked for; more may exist");
+            if brought > limit {
+                let text = format!("more than {limit} lines, as many as were asked for: the newest are here");
                 harvest.notes.push(Note { kind: NoteKind::Truncated, text: text.into() });
-                return Ok(());
+                return Ok(oldest.min(until));
             }
             until = match next_end(page.counts, size, until) {
                 // What is left is older than this slice of the window.
-                Edge::End => from,
+                Edge::End => {
+                    if wish.newest_only && from > window.from {
+                        return Ok(from);
+                    }
+                    from
+                }
                 Edge::Until(earlier) => earlier,
+                // The wish for few lines must not hide that there are many at one instant.
+                Edge::Stuck(_) | Edge::Unread if size < self.page.load(Ordering::Relaxed) => {
+                    wish.page = usize::MAX;
+                    until
+                }
                 Edge::Stuck(at) => {
                     brought += self.instant(budget, query, at, harvest).await;
                     at
                 }
+                Edge::Unread => {
+                    let text = format!("a page of {size} entries up to {} has none that can be read", until.rfc3339());
+                    harvest.notes.push(Note { kind: NoteKind::Truncated, text: text.into() });
+                    return Ok(until);
+                }
             };
         }
-        Ok(())
+        Ok(window.from)
     }
 
     /// Asks for one page. The inner error is what the server refuses because it is too much at once.
@@ -141,7 +177,13 @@ impl Loki {
             ("direction", "backward".to_owned()),
         ];
         let mut feed = Feed::default();
-        let fetched = self.http.get(budget, "/loki/api/v1/query_range", &form, &[CATEGORIZE], &mut feed).await;
+        let path = "/loki/api/v1/query_range";
+        let fetched = if query.len() > LONG {
+            self.http.post_form(budget, path, &form, &[CATEGORIZE], &mut feed).await
+        } else {
+            self.http.get(budget, path, &form, &[CATEGORIZE], &mut feed).await
+        };
+        let tries = fetched.exchanges.len();
         harvest.made.extend(fetched.exchanges);
         if looks_like_html(&feed.head) {
             return Err(self.http.web_page(&fetched.asked));
@@ -150,7 +192,7 @@ impl Loki {
             Ok(head) if head.is_success() => None,
             Ok(head) => {
                 let fault = self.http.failed(&fetched.asked, &head);
-                return match Refusal::read(&head, fault) {
+                return match Refusal::read(&head, fault, tries) {
                     Ok(refusal) => Ok(Err(refusal)),
                     Err(fault) => Err(fault),
                 };
@@ -167,26 +209,49 @@ impl Loki {
             last.rows = lines.len() as u64;
         }
         harvest.notes.extend(said);
+        harvest.rebuilt += counts.rebuilt;
         Ok(Ok(Page { lines, counts, cut }))
     }
 
     /// Asks for less; returns whether that is any less than what was refused.
-    fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, slice: &mut Nanos) -> bool {
+    fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, wish: &mut Wish) -> bool {
         match *refusal {
             Refusal::Lines(allowed, _) if (1..size).contains(&allowed) => {
                 self.page.fetch_min(allowed, Ordering::Relaxed);
+                self.ceiling.store(allowed, Ordering::Relaxed);
             }
             Refusal::Large(_) if size > 1 => {
                 self.page.fetch_min(size / 2, Ordering::Relaxed);
+                self.ceiling.store(size / 2, Ordering::Relaxed);
             }
             Refusal::Length(allowed, _) if (1..asked.0).contains(&allowed.0) => {
                 self.length.fetch_min(allowed.0, Ordering::Relaxed);
             }
-            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => *slice = Nanos(asked.0 / 2),
-            Refusal::Lines(..) | Refusal::Large(_) | Refusal::Length(..) | Refusal::Slow(_) => return false,
+            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => wish.slice = part(asked, 2),
+            // A limit on bytes is not gone round by many small queries: only the newest part is read.
+            Refusal::Bytes(_) if asked.0 / 4 >= SHORTEST.0 => {
+                wish.slice = part(asked, 4);
+                wish.newest_only = true;
+            }
+            // Once: what is refused again wants no more questions.
+            Refusal::Busy(_) if !wish.was_busy && asked.0 / 4 >= SHORTEST.0 => {
+                wish.slice = part(asked, 4);
+                wish.was_busy = true;
+            }
+            Refusal::Lines(..)
+            | Refusal::Large(_)
+            | Refusal::Length(..)
+            | Refusal::Slow(_)
+            | Refusal::Bytes(_)
+            | Refusal::Busy(_) => return false,
         }
         true
     }
+}
+
+/// Returns a part of a length, rounded up so that the parts leave no rest.
+fn part(whole: Nanos, parts: i64) -> Nanos {
+    Nanos(whole.0 / parts + i64::from(whole.0 % parts != 0))
 }
 
 /// Returns the next page's end. The end is exclusive, so one nanosecond is added to the oldest instant: lines that share
@@ -197,6 +262,7 @@ fn next_end(counts: Counts, size: usize, until: Timestamp) -> Edge {
             let next = Timestamp(oldest.0.saturating_add(1));
             if next < until { Edge::Until(next) } else { Edge::Stuck(oldest) }
         }
+        None if counts.entries >= size => Edge::Unread,
         _ => Edge::End,
     }
 }
@@ -207,10 +273,17 @@ mod tests {
 
     #[test]
     fn a_full_page_is_followed_without_losing_its_edge() {
-        let counts = |entries, oldest| Counts { entries, span: Some((Timestamp(oldest), Timestamp(90))), listed: true };
+        let counts = |entries, oldest| Counts {
+            entries,
+            span: Some((Timestamp(oldest), Timestamp(90))),
+            listed: true,
+            ..Counts::default()
+        };
         assert_eq!(next_end(counts(9, 5), 10, Timestamp(100)), Edge::End);
         assert_eq!(next_end(counts(10, 5), 10, Timestamp(100)), Edge::Until(Timestamp(6)));
         assert_eq!(next_end(counts(10, 99), 10, Timestamp(100)), Edge::Stuck(Timestamp(99)));
         assert_eq!(next_end(Counts::default(), 10, Timestamp(100)), Edge::End);
+        let damaged = Counts { entries: 10, listed: true, ..Counts::default() };
+        assert_eq!(next_end(damaged, 10, Timestamp(100)), Edge::Unread);
     }
 }

@@ -1,6 +1,6 @@
 //! What Loki refuses because it is too much at once, and how much it would allow.
 
-use crate::model::{Fault, Nanos};
+use crate::model::{Fault, Nanos, SafeText};
 use crate::sources::http::Head;
 
 /// Asking for less may help. Each holds the fault to report when it does not.
@@ -14,11 +14,15 @@ pub(super) enum Refusal {
     Slow(Fault),
     /// The answer was too large for a part of the server.
     Large(Fault),
+    /// The query would read more bytes than the operator allows. Cutting it into pieces would only go round the limit.
+    Bytes(Fault),
+    /// Too many queries; the waits that the server asked for are over.
+    Busy(Fault),
 }
 
 impl Refusal {
-    /// Reads a refusal, or gives the fault back: asking for less would not help.
-    pub(super) fn read(head: &Head, fault: Fault) -> Result<Self, Fault> {
+    /// Reads a refusal that came after `tries`, or gives the fault back: asking for less would not help.
+    pub(super) fn read(head: &Head, fault: Fault, tries: usize) -> Result<Self, Fault> {
         let text = head.text.as_str();
         if let Some(allowed) = lines(text) {
             return Ok(Self::Lines(allowed, fault));
@@ -26,7 +30,37 @@ impl Refusal {
         if let Some(allowed) = length(text) {
             return Ok(Self::Length(allowed, fault));
         }
+        if text.contains("would read too many bytes") || text.contains("too large to execute on a single querier") {
+            return Ok(Self::Bytes(fault));
+        }
+        let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
+        let hint = match () {
+            // A bad expression is a 500 in Loki 2.2 and a 400 in 3.7.
+            () if has(&["parse error"]) => {
+                "the query is no LogQL that this version understands: correct it at the place named"
+            }
+            () if has(&[
+                "required matchers",
+                "label matchers than required",
+                "at least one regexp or equality matcher",
+            ]) =>
+            {
+                "set profile.NAME.loki.selector to the matchers that this server requires, as cluster=\"prod\""
+            }
+            () if has(&["blocked by policy"]) => {
+                "the operator of this Loki blocks this query: ask for another one, or ask there"
+            }
+            () if has(&["querying is disabled"]) => {
+                "the operator switched queries off for this tenant: check profile.NAME.loki.tenant"
+            }
+            () => "",
+        };
+        if !hint.is_empty() {
+            return Err(Fault { hint: SafeText::own(hint), ..fault });
+        }
         match head.status {
+            // A wait that was not kept was longer than the time there is: asking again now would be rude.
+            429 if tries > 1 => Ok(Self::Busy(fault)),
             413 => Ok(Self::Large(fault)),
             504 => Ok(Self::Slow(fault)),
             // Loki 3.7 words it so, with status 504 or, behind some gateways, 500.
@@ -41,7 +75,12 @@ impl Refusal {
     /// Returns what to report when asking for less does not help.
     pub(super) fn fault(self) -> Fault {
         match self {
-            Self::Lines(_, fault) | Self::Length(_, fault) | Self::Slow(fault) | Self::Large(fault) => fault,
+            Self::Lines(_, fault)
+            | Self::Length(_, fault)
+            | Self::Slow(fault)
+            | Self::Large(fault)
+            | Self::Bytes(fault)
+            | Self::Busy(fault) => fault,
         }
     }
 }
@@ -61,7 +100,7 @@ fn length(refusal: &str) -> Option<Nanos> {
 }
 
 /// Reads a duration as Go writes it (`721h0m0s`, `1.5s`) and as Prometheus does (`30d1h`).
-fn duration(text: &str) -> Option<Nanos> {
+pub(super) fn duration(text: &str) -> Option<Nanos> {
     let (mut rest, mut sum) = (text, 0f64);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
