@@ -98,7 +98,7 @@ impl Default for Limits {
             scan_records: 20_000,
             line_queries: 30,
             depth: 24,
-            rows: 1_000,
+            rows: 5_000,
             fan_out: 51,
         }
     }

@@ -42,6 +42,8 @@ pub async fn drive<R: Rounds>(
 ) -> Case {
     let budgets = sources.budgets(cancel);
     let deadline = Instant::now() + sources.limits().timeout;
+    // Where nobody looks on the way (a verb that prints at the end), nothing is worked out for them.
+    let is_seen = !publish.is_closed();
     let mut stopped = None;
     let mut shown = Instant::now();
     while stopped.is_none() {
@@ -53,8 +55,6 @@ pub async fn drive<R: Rounds>(
         let (sender, mut arriving) = mpsc::unbounded_channel();
         let ask = |query: Query| {
             let (budgets, sender) = (&budgets, sender.clone());
-            // Rows on the way cost a copy each, which is for those who look.
-            let is_seen = !publish.is_closed();
             async move {
                 // The receiver outlives the round's questions.
                 let show = |rows| sender.send((query.number, rows)).unwrap_or_default();
@@ -87,7 +87,7 @@ pub async fn drive<R: Rounds>(
             hunt.take(number, reply);
             // What is known is worked out anew for each look at it: in full at the end of a round, and in between only as
             // often as a person can see.
-            if waiting.is_empty() || shown.elapsed() >= PACE {
+            if is_seen && (waiting.is_empty() || shown.elapsed() >= PACE) {
                 publish.send_replace(Arc::new(hunt.known()));
                 shown = Instant::now();
             }
@@ -105,7 +105,9 @@ pub async fn drive<R: Rounds>(
         // The hunt has its own bounds and says when it met them.
         (None, Progress::Complete | Progress::Stopped { .. }) => {}
     }
-    publish.send_replace(Arc::new(case.clone()));
+    if is_seen {
+        publish.send_replace(Arc::new(case.clone()));
+    }
     case
 }
 

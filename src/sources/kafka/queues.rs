@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// Groups asked about in one request (`OffsetFetch` takes several from version 8, Kafka 3.0).
-const GROUPS_AT_ONCE: usize = 50;
+const GROUPS_AT_ONCE: usize = 500;
 /// `ListOffsets` times that name places: the log's end and its start.
 const END: i64 = -1;
 const START: i64 = -2;
