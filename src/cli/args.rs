@@ -196,6 +196,8 @@ pub enum LogsVerb {
 pub enum ConfigVerb {
     /// Print every setting with its origin
     Show,
+    /// Print which layers there are: file, environment, flags, and the profile that they choose
+    Sources,
     /// Only report mistakes
     Check,
 }

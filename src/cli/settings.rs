@@ -8,7 +8,7 @@ use crate::investigate::follow::Asked;
 use crate::model::{Nanos, SourceKind, Timestamp, Window};
 use etcetera::BaseStrategy;
 use jiff::tz::TimeZone;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Loads the settings of this run, or all mistakes.
 pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
@@ -31,25 +31,32 @@ pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
     load(&layers).map_err(Failure::mistakes)
 }
 
+/// Returns the file that is read, and what names it; the user's own has no name.
+pub fn file(arguments: &Arguments) -> Option<(PathBuf, Option<&'static str>)> {
+    if let Some(path) = &arguments.config {
+        return Some((path.clone(), Some("--config")));
+    }
+    if let Some(path) = std::env::var_os("HOPSCOPE_CONFIG").filter(|path| !path.is_empty()) {
+        return Some((PathBuf::from(path), Some("environment HOPSCOPE_CONFIG")));
+    }
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some((base.config_dir().join("hopscope").join("config.toml"), None))
+}
+
 /// The file named by flag or environment must be there; the user's own may be missing.
 fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure> {
-    let named = arguments.config.clone().map(|path| ("--config", path)).or_else(|| {
-        let path = std::env::var_os("HOPSCOPE_CONFIG").filter(|path| !path.is_empty())?;
-        Some(("environment HOPSCOPE_CONFIG", PathBuf::from(path)))
-    });
-    let read = |path: &Path| std::fs::read_to_string(path).map(|text| (path.display().to_string(), text));
-    if let Some((place, path)) = named {
-        return read(&path).map(Some).map_err(|error| {
+    let Some((path, named)) = file(arguments) else { return Ok(None) };
+    let error = match std::fs::read_to_string(&path) {
+        Ok(text) => return Ok(Some((path.display().to_string(), text))),
+        Err(error) => error,
+    };
+    match named {
+        Some(place) => {
             let what = format!("cannot read {}: {error}", path.display());
-            Failure::mistake(place, &what, "check the path, or leave it out to use the user's own file")
-        });
-    }
-    let Ok(base) = etcetera::choose_base_strategy() else { return Ok(None) };
-    let path = base.config_dir().join("hopscope").join("config.toml");
-    match read(&path) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::mistake(
+            Err(Failure::mistake(place, &what, "check the path, or leave it out to use the user's own file"))
+        }
+        None if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        None => Err(Failure::mistake(
             &path.display().to_string(),
             &format!("cannot read it: {error}"),
             "make it readable, or name another one with --config",

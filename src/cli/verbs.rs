@@ -148,7 +148,7 @@ pub fn keys(out: &Out) -> Exit {
     out.data(&commands.iter().map(line).fold(String::new(), |all, line| all + &line), Exit::Answered)
 }
 
-/// `hopscope config show|check`.
+/// `hopscope config show|sources|check`.
 pub fn config(arguments: &Arguments, action: ConfigVerb, out: &Out) -> Result<Exit, Failure> {
     #[derive(Serialize)]
     struct Row {
@@ -171,7 +171,7 @@ pub fn config(arguments: &Arguments, action: ConfigVerb, out: &Out) -> Result<Ex
         .map(|setting| Row { name: setting.name, value: setting.value, origin: setting.origin.to_string() })
         .collect();
     if out.is_json() {
-        let settings = if action == ConfigVerb::Show { rows } else { Vec::new() };
+        let settings = if action == ConfigVerb::Check { Vec::new() } else { rows };
         let (profile, profiles) = (loaded.profile.name, loaded.profiles);
         let report = ConfigReport { schema: "hopscope/config/1", profile, profiles, settings, exit: 0 };
         return Ok(out.data(&json::write(&report), Exit::Answered));
@@ -179,6 +179,33 @@ pub fn config(arguments: &Arguments, action: ConfigVerb, out: &Out) -> Result<Ex
     let mut text = format!("profile {}\n", crate::model::SafeText::new(&loaded.profile.name).as_str());
     match action {
         ConfigVerb::Check => text.push_str("no mistakes\n"),
+        ConfigVerb::Sources => {
+            let line = |layer: &str, what: &str| format!("{layer:<12}{}\n", crate::model::SafeText::new(what).as_str());
+            let of = |layer: &str| rows.iter().filter(|row| row.origin.starts_with(layer)).count();
+            text.push_str(&line("built in", &format!("{} settings", of("built in"))));
+            let file = settings::file(arguments).map_or_else(
+                || "none: there is no home directory".to_owned(),
+                |(path, named)| {
+                    let path = path.display().to_string();
+                    let by = named.map_or("the user's own".to_owned(), |named| format!("named by {named}"));
+                    let is_there = std::path::Path::new(&path).exists();
+                    let used =
+                        if is_there { format!("{} settings", of(&format!("{path}:"))) } else { "not there".to_owned() };
+                    format!("{path} ({by}): {used}")
+                },
+            );
+            text.push_str(&line("file", &file));
+            for row in rows.iter().filter(|row| row.origin.starts_with("environment ")) {
+                let variable = row.origin.trim_start_matches("environment ");
+                text.push_str(&line("environment", &format!("{variable} sets {}", row.name.as_str())));
+            }
+            for row in rows.iter().filter(|row| row.origin.starts_with("--")) {
+                text.push_str(&line("flag", &format!("{} sets {}", row.origin, row.name.as_str())));
+            }
+            let known: Vec<&str> = loaded.profiles.iter().map(crate::model::SafeText::as_str).collect();
+            let known = if known.is_empty() { "none in the file".to_owned() } else { known.join(", ") };
+            text.push_str(&line("profiles", &known));
+        }
         ConfigVerb::Show => {
             let widest = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
             let (names, values) = (widest(|row| row.name.width()), widest(|row| row.value.width()));

@@ -131,3 +131,22 @@ fn help_and_version_are_answers() {
         assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_layers_of_the_settings_are_told() {
+    let home = TempDir::new().expect("a temporary folder");
+    let told = |arguments: &[&str]| text(&run(&home, arguments, &[("HOPSCOPE_LOKI_URL", "http://loki:1")]).stdout);
+    let bare = told(&["config", "sources"]);
+    assert!(bare.contains("config.toml (the user's own): not there"), "{bare}");
+    config(&home, "[profile.a.jaeger]\nurl = \"http://a\"\n[profile.b.jaeger]\nurl = \"http://b\"\n");
+    let all = told(&["config", "sources", "--profile", "b", "--kafka", "k:9"]);
+    for line in [
+        "profile b\n",
+        "config.toml (the user's own): 1 settings\n",
+        "environment HOPSCOPE_LOKI_URL sets loki.url\n",
+        "flag        --kafka sets kafka.bootstrap\n",
+        "profiles    a, b\n",
+    ] {
+        assert!(all.contains(line), "{line} in {all}");
+    }
+}

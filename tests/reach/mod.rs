@@ -7,7 +7,7 @@ mod doctor;
 mod server;
 
 use hopscope::config::{Checks, Credential, HttpEndpoint, HttpLogin, Limits, Tls, Way, keys};
-use hopscope::model::{FaultKind, SourceKind};
+use hopscope::model::{FaultKind, SafeText, SourceKind};
 use hopscope::sources::http::{Fetched, Http};
 use hopscope::sources::lease::Budget;
 use server::{Authority, Hop, Seen, Wants};
@@ -72,6 +72,13 @@ fn unchecked_certificates_are_taken_and_said() {
     let url = authority.serve("elsewhere.test", Wants::Nothing);
     let fetched = check_answer(&with_tls(&url, Tls { checks: Checks::None, ..Tls::default() }));
     assert!(fetched.exchanges[0].request.as_str().ends_with(" -k"), "{}", fetched.exchanges[0].request.as_str());
+    // The lamp says it, too: what answers there is no Jaeger, but it is asked as one.
+    let tls = Tls { checks: Checks::None, ..Tls::default() };
+    let http = Http::new(&with_tls(&url, tls), SourceKind::Jaeger);
+    let budget = Budget::new(SourceKind::Jaeger, &Limits::default(), CancellationToken::new());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(http.get(&budget, "/", &[], &[], &mut Vec::new())).outcome.unwrap();
+    assert_eq!(http.with_remark(&SafeText::own("x")).as_str(), "x; its certificate is not checked (insecure)");
 }
 
 #[test]

@@ -124,6 +124,11 @@ impl Http {
         *self.ahead.lock().expect("no holder panics")
     }
 
+    /// Adds to what a source is how far the way there can be trusted.
+    pub fn with_remark(&self, known: &SafeText) -> SafeText {
+        self.remark().map_or_else(|| known.clone(), |remark| format!("{}; {remark}", known.as_str()).into())
+    }
+
     /// Returns a remark about how far the way there can be trusted.
     pub fn remark(&self) -> Option<&'static str> {
         match self.client.get()?.as_ref().ok()?.1 {

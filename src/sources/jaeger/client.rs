@@ -306,10 +306,11 @@ impl Source for Jaeger {
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {
         Box::pin(async move {
-            Ok(match self.dialect(budget, &mut Vec::new()).await? {
+            let known = match self.dialect(budget, &mut Vec::new()).await? {
                 Dialect::V3 => SafeText::own("Jaeger 2.19 or later (API v3)"),
                 Dialect::Internal => SafeText::own("Jaeger before 2.19 (internal API)"),
-            })
+            };
+            Ok(self.http.with_remark(&known))
         })
     }
 }

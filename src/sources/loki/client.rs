@@ -112,7 +112,7 @@ impl Source for Loki {
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {
         Box::pin(async move {
             if let Some(known) = self.version.get() {
-                return Ok(known.clone());
+                return Ok(self.http.with_remark(known));
             }
             let mut body = Vec::new();
             let fetched = self.http.get(budget, "/loki/api/v1/status/buildinfo", &[], &[], &mut body).await;
@@ -139,7 +139,7 @@ impl Source for Loki {
                 }
                 None => return Err(self.http.failed(&fetched.asked, &head)),
             };
-            Ok(self.version.get_or_init(|| known).clone())
+            Ok(self.http.with_remark(self.version.get_or_init(|| known)))
         })
     }
 }

@@ -31,7 +31,7 @@ impl Screen for Trace {
         let (spans, errors, orphans) =
             (count(|tree| tree.spans), count(|tree| tree.errors), count(|tree| tree.orphans));
         let mut told = Stripe::of(case.anchor.identity.to_string(), Role::Title)
-            .and(format!("  {spans} spans in {} traces", drawn.trees.len()), Role::Text);
+            .and(format!("  {spans} spans, traces: {}", drawn.trees.len()), Role::Text);
         if errors > 0 {
             told.push(format!("  E {errors} failed"), Role::Error);
         }
