@@ -55,6 +55,9 @@ pub struct Arguments {
     /// Wait at most so long for the whole answer
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
+    /// What one question may cost at each source: `requests`, `bytes`, `at_once`, `request_timeout`, `timeout`
+    #[arg(long, global = true, value_name = "NAME=VALUE,...", value_delimiter = ',')]
+    pub budget: Vec<String>,
     /// Ask only these sources
     #[arg(long, global = true, value_name = "NAME,...", value_delimiter = ',')]
     pub source: Vec<SourceName>,

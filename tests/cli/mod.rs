@@ -150,3 +150,19 @@ fn the_layers_of_the_settings_are_told() {
         assert!(all.contains(line), "{line} in {all}");
     }
 }
+
+#[test]
+fn a_budget_is_set_for_one_question() {
+    let home = TempDir::new().expect("a temporary folder");
+    let shown = run(&home, &["config", "show", "--budget", "requests=7,timeout=5s"], &[]);
+    let all = text(&shown.stdout);
+    for name in ["limits.requests", "limits.timeout"] {
+        let line = all.lines().find(|line| line.starts_with(name)).expect("it is listed");
+        assert!(line.ends_with("(--budget)"), "{line}");
+    }
+    for (budget, said) in [("rows=5,requests", "requests"), ("requests=0", "above zero"), ("bytes=lots", "size")] {
+        let refused = run(&home, &["now", "--budget", budget], &[]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(said), "{}", text(&refused.stderr));
+    }
+}
