@@ -168,11 +168,10 @@ fn every_way_in_sees_what_the_open_listener_shows() {
         assert_eq!((code, &out), (0, &open), "{profile}: {said}");
     }
     // The whole story of an order that ended as a dead letter, records included, with rights to read.
-    let at = secured.stack.told("dead_letter", secured.stack.get("ORDER_POISONED")).next().map(super::coordinate);
-    if let Some(at) = at {
-        let (code, out, said) = secured.run("scram256", &["follow", &at]);
-        assert!(out.contains("written"), "{code} {out} {said}");
-    }
+    let written = secured.stack.told("publish", secured.stack.get("ORDER_POISONED")).next();
+    let at = super::coordinate(written.expect("a record was written"));
+    let (code, out, said) = secured.run("scram256", &["follow", &at]);
+    assert!(out.contains(&format!("{at} written")), "{code} {out} {said}");
     let (_, out, _) = secured.run("unchecked", &["now"]);
     assert!(out.contains("not checked"), "{out}");
     assert_eq!(secured.state(), before, "looking changed nothing");
