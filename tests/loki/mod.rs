@@ -36,6 +36,8 @@ struct Habits {
     /// Every so many answers are of two parts, metadata melted into the labels, as from a cache that does not know better;
     /// 0 is never.
     melt: usize,
+    /// How many streams the list of them has.
+    listed: usize,
     /// Turns the order of one instant's entries by this much with each request.
     turn: usize,
 }
@@ -77,7 +79,9 @@ fn serve(lines: &[Line], habits: Habits, number: usize, request: &[u8]) -> Vec<A
                 |stream: usize| lines.iter().any(|line| line.1 == stream && (from..until).contains(&(BEGIN + line.0)));
             let found =
                 STREAMS.iter().enumerate().filter(|(at, labels)| is_there(*at) && selects(&asked["match[]"], labels));
-            let sets = found.map(|(_, labels)| json!(labels.iter().copied().collect::<BTreeMap<_, _>>()));
+            let sets = found
+                .skip(STREAMS.len().saturating_sub(habits.listed))
+                .map(|(_, labels)| json!(labels.iter().copied().collect::<BTreeMap<_, _>>()));
             ok(json!({"status": "success", "data": std::iter::once(json!(null)).chain(sets).collect::<Vec<_>>()}))
         }
         "query_range" => {
@@ -225,11 +229,11 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
 
 fn habits() -> impl Strategy<Value = Habits> {
     (2..9usize, 1..60i64, any::<bool>(), 0..4usize, 0..5usize)
-        .prop_map(|(page, range, categorised, melt, turn)| Habits { page, range, categorised, melt, turn })
+        .prop_map(|(page, range, categorised, melt, turn)| Habits { page, range, categorised, melt, listed: 9, turn })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 320, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn slices_equal_the_whole(lines in lines(), habits in habits()) {
@@ -240,7 +244,7 @@ proptest! {
 #[test]
 fn an_instant_fuller_than_a_page_is_split_by_stream() {
     let lines: Vec<Line> = (0..24).map(|at| (3, at % 4, at as u8, 0)).collect();
-    let habits = Habits { page: 7, range: 60, categorised: true, melt: 0, turn: 1 };
+    let habits = Habits { page: 7, range: 60, categorised: true, melt: 0, listed: 9, turn: 1 };
     check(&lines, habits).unwrap();
     assert_eq!(read(&lines, habits).0.len(), 24);
 }
@@ -249,7 +253,18 @@ fn an_instant_fuller_than_a_page_is_split_by_stream() {
 #[test]
 fn an_instant_fuller_than_a_usual_page_is_read_with_the_servers_maximum() {
     let lines: Vec<Line> = (0..5_600).map(|at| (3, 0, at as u8, (at >> 8) as u8)).collect();
-    let habits = Habits { page: 6_000, range: 60, categorised: true, melt: 0, turn: 1 };
+    let habits = Habits { page: 6_000, range: 60, categorised: true, melt: 0, listed: 9, turn: 1 };
     let (found, notes) = read(&lines, habits);
     assert_eq!((found.len(), notes), (5_600, Vec::new()));
+}
+
+#[test]
+fn a_list_without_all_streams_is_noticed() {
+    let lines: Vec<Line> = (0..24).map(|at| (3, at % 4, at as u8, 0)).collect();
+    let habits = Habits { page: 7, range: 60, categorised: true, melt: 0, listed: 1, turn: 1 };
+    let (found, notes) = read(&lines, habits);
+    let instant = Timestamp(BEGIN + 3).rfc3339();
+    assert!(found.len() < lines.len());
+    assert!(notes.iter().any(|note| note.kind == NoteKind::Truncated && note.text.as_str().contains("hold only")));
+    assert!(notes.iter().any(|note| note.text.as_str().contains(&instant)), "{notes:?}");
 }
