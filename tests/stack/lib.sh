@@ -5,8 +5,16 @@
 
 # Every version of the stack is named here and in workload/pom.xml, nowhere else.
 KAFKA_VERSION=4.3.1
-JAEGER_VERSION=2.13.0 # the Go module counts on as v1.76.0; from 2.14 on there is no module version
-LOKI_VERSION=2.2.1    # the last release under Apache-2.0; later ones are AGPL and are not built here
+newest_kafka=$KAFKA_VERSION # an env file may say that its broker is an older one
+KAFKA_39_VERSION=3.9.2  # KRaft
+KAFKA_28_VERSION=2.8.2  # with ZooKeeper
+JAEGER_VERSION=2.13.0   # the Go module counts on as v1.76.0; from 2.14 on there is no module version
+JAEGER_1_VERSION=1.76.0 # the same module's all-in-one, the last of v1
+LOKI_VERSION=2.2.1      # the last release under Apache-2.0; later ones are AGPL and are not built here
+
+# The servers that `up` starts, and those that `up --with` starts beside them.
+usual=(kafka jaeger loki)
+extras=(kafka-3.9 kafka-2.8 jaeger-1)
 
 cache=${HOPSCOPE_STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hopscope-stack}
 
@@ -69,11 +77,25 @@ need_go() {
 
 # --- cache -------------------------------------------------------------------------------------------------------
 
+# is_extra NAME: whether there is such a server.
+is_extra() { case " ${extras[*]} " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+# env_name SERVER: under which name an extra server's address stands in the env file, such as KAFKA_39.
+env_name() {
+  local name=${1//./}
+  name=${name//-/_}
+  printf '%s' "${name^^}"
+}
+
+# cluster_id: a new one, as Kafka's storage wants it.
+cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '='; }
+
 # sum FILE...: a short name for the contents (and names) of these files.
 sum() { sha256sum "$@" | sha256sum | cut -c 1-12; }
 
 kafka_home() { printf '%s/kafka-%s-%s' "$cache" "$KAFKA_VERSION" "$(cd "$here/kafka" && sum pom.xml)"; }
 jaeger_home() { printf '%s/jaeger-%s-%s' "$cache" "$JAEGER_VERSION" "$(cd "$here/jaeger" && sum go.mod go.sum)"; }
+jaeger_1_home() { printf '%s/jaeger-%s-%s' "$cache" "$JAEGER_1_VERSION" "$(cd "$here/jaeger" && sum go.mod go.sum)"; }
 loki_home() { printf '%s/loki-%s-%s' "$cache" "$LOKI_VERSION" "$(cd "$here/loki" && sum go.mod go.sum)"; }
 workload_home() {
   printf '%s/workload-%s' "$cache" "$(cd "$here/workload" && find pom.xml src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-12)"
@@ -99,8 +121,11 @@ cached() {
 }
 
 build_kafka() {
+  local bridge=runtime
+  # Older ones bring a binding of their own, and two of them quarrel.
+  case $KAFKA_VERSION in 2.* | 3.*) bridge=test ;; esac
   say "stack: fetching Kafka $KAFKA_VERSION"
-  mvn -q -B -f "$here/kafka/pom.xml" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"
+  mvn -q -B -f "$here/kafka/pom.xml" -Dkafka.version="$KAFKA_VERSION" -Dbridge.scope="$bridge" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"
 }
 
 # go_install SOURCE_DIR TARGET_DIR PACKAGE: each server is a module of its own, since their pins contradict each other.
@@ -112,6 +137,11 @@ go_install() {
 build_jaeger() {
   say "stack: building Jaeger $JAEGER_VERSION (some minutes, once)"
   go_install "$here/jaeger" "$1" github.com/jaegertracing/jaeger/cmd/jaeger
+}
+
+build_jaeger_1() {
+  say "stack: building Jaeger $JAEGER_1_VERSION (shares most of its packages with $JAEGER_VERSION)"
+  go_install "$here/jaeger" "$1" github.com/jaegertracing/jaeger/cmd/all-in-one
 }
 
 build_loki() {
@@ -140,6 +170,12 @@ get_jaeger() {
   cached "$(jaeger_home)" build_jaeger
 }
 
+get_jaeger-1() {
+  [ -d "$(jaeger_1_home)" ] && return
+  need_go
+  cached "$(jaeger_1_home)" build_jaeger_1
+}
+
 get_loki() {
   [ -d "$(loki_home)" ] && return
   need_go
@@ -153,10 +189,27 @@ get_workload() {
   cached "$(workload_home)" build_workload
 }
 
-# kafka_tool CLASS ARGUMENT...: one of Kafka's own command line tools.
+get_kafka-3.9() { (KAFKA_VERSION=$KAFKA_39_VERSION && get_kafka); }
+get_kafka-2.8() { (KAFKA_VERSION=$KAFKA_28_VERSION && get_kafka); }
+
+# kafka_java OPTION... CLASS ARGUMENT...: Java with the jars of $KAFKA_VERSION, and the options of ours that suit them.
+kafka_java() { java -XX:+UseSerialGC -cp "$(kafka_home)/*" "$@"; }
+
+# kafka_tool CLASS ARGUMENT...: one of Kafka's own command line tools, of $KAFKA_VERSION.
 kafka_tool() {
-  java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$here/kafka/tools-log4j2.xml" -cp "$(kafka_home)/*" "$@"
+  kafka_java -Xmx256m -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$here/kafka/tools-log4j2.xml" \
+    -Dlog4j.configuration="file:$here/kafka/tools-log4j.properties" "$@"
 }
+
+# consumer_groups ARGUMENT...: the tool moved from Kafka's core to a module of its own after 2.8.
+consumer_groups() {
+  case $KAFKA_VERSION in
+    2.*) kafka_tool kafka.admin.ConsumerGroupCommand "$@" ;;
+    *) kafka_tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand "$@" ;;
+  esac
+}
+# get_offsets BROKER: always by the newest tool, since that of 2.8 knows no "all topics".
+get_offsets() { (KAFKA_VERSION=$newest_kafka && kafka_tool org.apache.kafka.tools.GetOffsetShell --bootstrap-server "$1"); }
 
 # certificates FOLDER: an authority, a broker's certificate for loopback, and a client's, all in PEM and for a day.
 certificates() {
@@ -219,6 +272,16 @@ stop() {
     while alive "$name"; do sleep 0.05; done
   done
   for name in "$@"; do rm -f "$state/$name.pid"; done
+}
+
+# stop_servers: all that `up` may have started in this state directory, and their addresses are forgotten.
+stop_servers() {
+  local name
+  stop "${usual[@]}" "${extras[@]}"
+  # After its broker: a broker that has lost it does not come to an end.
+  stop zookeeper
+  rm -f "$state/env"
+  for name in "${extras[@]}"; do rm -f "$state/$name/env"; done
 }
 
 # await NAME SECONDS COMMAND...: until COMMAND succeeds. Fails, with the end of the log, when the process ends or time is up.
