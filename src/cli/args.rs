@@ -223,6 +223,8 @@ pub enum KindName {
 pub enum SourceName {
     /// Traces
     Jaeger,
+    /// Traces
+    Tempo,
     /// Logs
     Loki,
     /// Queues
@@ -244,6 +246,7 @@ impl From<SourceName> for SourceKind {
     fn from(name: SourceName) -> Self {
         match name {
             SourceName::Jaeger => Self::Jaeger,
+            SourceName::Tempo => Self::Tempo,
             SourceName::Loki => Self::Loki,
             SourceName::Kafka => Self::Kafka,
         }

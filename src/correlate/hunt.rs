@@ -77,7 +77,7 @@ pub struct Hunt {
     records: BTreeMap<Coordinate, Record>,
     queues: Option<Arc<QueueState>>,
     services: Vec<SmolStr>,
-    open: BTreeMap<u32, Ask>,
+    open: BTreeMap<u32, SourceKind>,
     buffered: BTreeMap<u32, Reply>,
     arriving: BTreeMap<u32, SpanStore>,
     asked: BTreeSet<String>,
@@ -178,8 +178,8 @@ impl Hunt {
         while let Some((number, _)) = self.open.first_key_value()
             && let Some(reply) = self.buffered.remove(number)
         {
-            let (number, ask) = self.open.pop_first().expect("it was just seen");
-            self.apply(number, &ask, reply);
+            let (number, source) = self.open.pop_first().expect("it was just seen");
+            self.apply(number, source, reply);
         }
     }
 
@@ -283,17 +283,22 @@ impl Hunt {
                 if self.asked.contains(&want.key) {
                     continue;
                 }
-                let source = want.ask.source();
-                let (name, limit) = budget(&want.ask, &self.settings.limits);
-                if !self.settings.configured.contains(&source) {
-                    self.leave_out(source.name(), NotFollowed::NotConfigured, want.key);
-                } else if self.tally.is_down(source) {
-                    self.leave_out(source.name(), NotFollowed::SourceDown, want.key);
-                } else if self.spent.get(name).is_some_and(|spent| *spent >= limit) {
-                    self.leave_out(name, NotFollowed::Budget, want.key);
-                } else {
-                    *self.spent.entry(name).or_default() += 1;
-                    queries.push(self.put(want));
+                let signal = want.ask.signal();
+                let of_signal = |kind: &&SourceKind| kind.signal() == signal;
+                let sources: Vec<SourceKind> = self.settings.configured.iter().filter(of_signal).copied().collect();
+                if sources.is_empty() {
+                    self.leave_out(signal.usual().name(), NotFollowed::NotConfigured, want.key.clone());
+                }
+                for source in sources.into_iter().filter(|source| want.ask.suits(*source)) {
+                    let (name, limit) = budget(source, &want.ask, &self.settings.limits);
+                    if self.tally.is_down(source) {
+                        self.leave_out(source.name(), NotFollowed::SourceDown, want.key.clone());
+                    } else if self.spent.get(name).is_some_and(|spent| *spent >= limit) {
+                        self.leave_out(name, NotFollowed::Budget, want.key.clone());
+                    } else {
+                        *self.spent.entry(name).or_default() += 1;
+                        queries.push(self.put(source, &want));
+                    }
                 }
             }
             if !queries.is_empty() {
@@ -303,31 +308,25 @@ impl Hunt {
         Vec::new()
     }
 
-    fn put(&mut self, want: plan::Want) -> Query {
+    fn put(&mut self, source: SourceKind, want: &plan::Want) -> Query {
         let number = self.queries.len() as u32;
         let why = SafeText::new(&want.why);
-        self.tally.ask(&want.ask);
-        self.queries.push(AskedQuery {
-            number,
-            source: want.ask.source(),
-            what: SafeText::new(&want.key),
-            why: why.clone(),
-            rows: None,
-        });
-        self.asked.insert(want.key);
-        self.open.insert(number, want.ask.clone());
-        Query { number, ask: want.ask, why }
+        self.tally.ask(source, &want.ask);
+        self.queries.push(AskedQuery { number, source, what: SafeText::new(&want.key), why: why.clone(), rows: None });
+        self.asked.insert(want.key.clone());
+        self.open.insert(number, source);
+        Query { number, source, ask: want.ask.clone(), why }
     }
 
     fn leave_out(&mut self, name: &'static str, reason: NotFollowed, key: String) {
         self.left_out.entry((name, reason)).or_default().insert(key);
     }
 
-    fn apply(&mut self, number: u32, ask: &Ask, reply: Reply) {
+    fn apply(&mut self, number: u32, source: SourceKind, reply: Reply) {
         self.arriving.remove(&number);
         let exchange = self.exchanges.len() as u32;
         self.exchanges.extend(reply.exchanges);
-        self.tally.absorb(ask.source(), &reply.outcome);
+        self.tally.absorb(source, &reply.outcome);
         let Ok(answer) = reply.outcome else { return };
         self.queries[number as usize].rows = Some(answer.rows.len() as u64);
         match answer.rows {
@@ -409,10 +408,13 @@ impl Hunt {
 }
 
 /// Returns the name of the budget a question is paid from, and its size.
-fn budget(ask: &Ask, limits: &Limits) -> (&'static str, u32) {
+fn budget(source: SourceKind, ask: &Ask, limits: &Limits) -> (&'static str, u32) {
+    let is_tempo = source == SourceKind::Tempo;
     match ask {
-        Ask::Trace(_) => ("Jaeger traces", limits.traces),
-        Ask::FindSpans { .. } | Ask::FindErrors { .. } => ("Jaeger searches", limits.searches),
+        Ask::Trace(_) => (if is_tempo { "Tempo traces" } else { "Jaeger traces" }, limits.traces),
+        Ask::FindSpans { .. } | Ask::FindAnywhere { .. } | Ask::FindErrors { .. } => {
+            (if is_tempo { "Tempo searches" } else { "Jaeger searches" }, limits.searches)
+        }
         Ask::FindLines { .. } | Ask::QueryLines { .. } => ("Loki queries", limits.line_queries),
         Ask::Record(_) => ("Kafka records", limits.records),
         Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),

@@ -3,11 +3,12 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::{attempts, deliveries, messages, rows};
+use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, Channel, CopyRole, DeliveryResult, Gap, Grouping, Hop, Journey, Message, Operation, Outcome,
 };
 use crate::model::{
-    Absence, Coordinate, LineStore, QueueState, Reach, Record, SafeText, SourceCoverage, SourceKind, SpanKind, SpanRow,
+    Absence, Coordinate, LineStore, QueueState, Reach, Record, SafeText, Signal, SourceCoverage, SpanKind, SpanRow,
     SpanStore, Timestamp, TraceId,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,23 +56,22 @@ fn traces(material: &Material<'_>) -> Vec<TraceId> {
 
 fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    let reach = |source: SourceKind| {
-        material.coverage.iter().find(|coverage| coverage.source == source).map(|coverage| coverage.reach)
-    };
+    // Of several sources of traces, the one that answered least says what is not known.
+    let traces = weakest(material.coverage, Signal::Traces).map(|coverage| (coverage.source, coverage.reach));
     let mut gap = |what: String, reason: Absence, detail: String| {
         gaps.push(Gap { what: SafeText::new(&what), reason, detail: SafeText::new(&detail) });
     };
-    for source in SourceKind::ALL {
-        match reach(source) {
-            Some(Reach::None) => gap(
+    for SourceCoverage { source, reach, .. } in material.coverage {
+        match reach {
+            Reach::None => gap(
                 format!("everything in {source}"),
                 Absence::NotReachable,
                 format!("{source} did not answer; what only it knows is missing here"),
             ),
-            Some(Reach::NotConfigured) => {
+            Reach::NotConfigured => {
                 gap(format!("everything in {source}"), Absence::NotAsked, format!("{source} is not configured"));
             }
-            Some(Reach::Full | Reach::Partial | Reach::NotAsked) | None => {}
+            Reach::Full | Reach::Partial | Reach::NotAsked => {}
         }
     }
     for (trace, (why, sampled)) in &material.scope.traces {
@@ -79,14 +79,14 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
             continue;
         }
         let asked = material.asked.contains(&format!("trace {trace}"));
-        match reach(SourceKind::Jaeger) {
+        match traces {
             _ if !sampled => gap(
                 format!("trace {trace}"),
                 Absence::NotInstrumented,
                 format!("not sampled: its traceparent says that it was not kept ({why})"),
             ),
-            Some(Reach::None) => {
-                gap(format!("trace {trace}"), Absence::NotReachable, format!("jaeger did not answer ({why})"));
+            Some((source, Reach::None)) => {
+                gap(format!("trace {trace}"), Absence::NotReachable, format!("{source} did not answer ({why})"));
             }
             _ if asked => gap(
                 format!("trace {trace}"),
@@ -105,7 +105,7 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
     for message in &journey.messages {
         for copy in message.copies.iter().filter(|copy| copy.role != CopyRole::DeadLetter) {
             let own = || message.deliveries.iter().filter(|delivery| delivery.coordinate == copy.coordinate);
-            if reach(SourceKind::Jaeger) != Some(Reach::Full) || is_waiting(material, message, &copy.coordinate) {
+            if traces.map(|(_, reach)| reach) != Some(Reach::Full) || is_waiting(material, message, &copy.coordinate) {
                 continue;
             }
             // Deliveries without a group may be those of several groups.
@@ -197,8 +197,8 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
                 DeliveryResult::Handled | DeliveryResult::NotDue => {}
             }
         } else if !failed {
-            let jaeger = material.coverage.iter().find(|coverage| coverage.source == SourceKind::Jaeger);
-            let known = jaeger.is_some_and(|jaeger| matches!(jaeger.reach, Reach::Full)) && material.queues.is_some();
+            let traces = weakest(material.coverage, Signal::Traces);
+            let known = traces.is_some_and(|traces| matches!(traces.reach, Reach::Full)) && material.queues.is_some();
             let read = message.copies.iter().any(|copy| is_committed(material, &copy.coordinate));
             return if known && !read { Outcome::InProgress } else { Outcome::Unknown };
         }

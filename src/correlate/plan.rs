@@ -3,7 +3,10 @@
 use super::hunt::{Limits, Settings};
 use super::reads::{self, TopicHint};
 use super::scope::Scope;
-use crate::model::{Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, SpanStore, TraceId, Window};
+use crate::decode::attributes;
+use crate::model::{
+    Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, Signal, SpanStore, TraceId, Window,
+};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -133,6 +136,9 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     near.retain(|service| !service.is_empty());
     let rest: Vec<SmolStr> = known.services.iter().filter(|service| !near.contains(service)).cloned().collect();
     let services = near.into_iter().chain(rest);
+    let mut anywhere: Vec<Want> = Vec::new();
+    let is_anywhere =
+        known.settings.configured.iter().any(|kind| kind.signal() == Signal::Traces && !kind.needs_service());
     let mut want = |service: &SmolStr, name: &str, value: SmolStr| {
         let ask = Ask::FindSpans {
             service: service.clone(),
@@ -162,6 +168,21 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
                 want(&service, name, id.clone());
             }
         }
+        if is_anywhere {
+            let others = names.iter().filter(|name| !BUSINESS_TAGS.contains(&name.as_str()));
+            let others: Vec<&str> = others.map(SmolStr::as_str).collect();
+            let pair = |name: &str| vec![(SmolStr::new(name), id.clone())];
+            anywhere.push(Want {
+                // Further names are worth another search, the usual ones are in each.
+                key: format!("spans anywhere {id} {} {}", others.join(" "), known.widened),
+                ask: Ask::FindAnywhere {
+                    any: BUSINESS_TAGS.iter().copied().chain(others.iter().copied()).map(pair).collect(),
+                    window,
+                    limit: known.settings.limits.fan_out,
+                },
+                why: "spans that carry the id".to_owned(),
+            });
+        }
     }
     // Who was seen to handle a record: its group, or its service where the instrumentation names no group.
     let mut readers: BTreeMap<Coordinate, BTreeSet<SmolStr>> = BTreeMap::new();
@@ -181,7 +202,13 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
         for service in services.clone() {
             want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
         }
+        if is_anywhere {
+            let ask = Ask::FindAnywhere { any: attributes::naming(at), window, limit: known.settings.limits.fan_out };
+            let key = format!("spans anywhere {at} {}", known.widened);
+            anywhere.push(Want { key, ask, why: format!("spans that name {at}") });
+        }
     }
+    wants.extend(anywhere);
     wants
 }
 

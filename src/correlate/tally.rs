@@ -3,7 +3,7 @@
 use crate::model::ask::NoteKind;
 use crate::model::{Answer, Ask, Fault, FaultKind, Note, Reach, SourceCoverage, SourceKind, Window};
 
-/// Coverage of the three sources while a hunt runs.
+/// Coverage of the sources while a hunt runs.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     sources: Vec<SourceCoverage>,
@@ -16,15 +16,16 @@ impl Tally {
             let reach = if configured.contains(source) { Reach::NotAsked } else { Reach::NotConfigured };
             SourceCoverage::untouched(*source, reach)
         };
-        Self { sources: SourceKind::ALL.iter().map(of).collect() }
+        Self { sources: SourceKind::named(configured).iter().map(of).collect() }
     }
 
     /// Counts a question.
-    pub fn ask(&mut self, ask: &Ask) {
-        let coverage = self.of(ask.source());
+    pub fn ask(&mut self, source: SourceKind, ask: &Ask) {
+        let coverage = self.of(source);
         coverage.asked += 1;
         let window: Option<&Window> = match ask {
             Ask::FindSpans { window, .. }
+            | Ask::FindAnywhere { window, .. }
             | Ask::FindErrors { window, .. }
             | Ask::FindLines { window, .. }
             | Ask::QueryLines { window, .. } => Some(window),
@@ -79,7 +80,10 @@ impl Tally {
     }
 
     fn of(&mut self, source: SourceKind) -> &mut SourceCoverage {
-        self.sources.iter_mut().find(|coverage| coverage.source == source).expect("every kind of source has an entry")
+        self.sources
+            .iter_mut()
+            .find(|coverage| coverage.source == source)
+            .expect("every source that is asked has an entry")
     }
 }
 

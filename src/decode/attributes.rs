@@ -2,6 +2,7 @@
 
 use crate::model::spans::{EventView, SpanView};
 use crate::model::{Coordinate, SpanKind, Value};
+use smol_str::SmolStr;
 use std::borrow::Cow;
 
 /// A text that is borrowed when the source sent text, owned when it sent a number.
@@ -243,6 +244,19 @@ pub fn not_due(span: SpanView<'_>) -> bool {
             _ => false,
         })
     })
+}
+
+/// Returns the attributes under which a span names a record, in all generations: alternatives, each of attributes that
+/// stand on one span.
+pub fn naming(at: &Coordinate) -> Vec<Vec<(SmolStr, SmolStr)>> {
+    let pair = |name: &'static str, value: String| (SmolStr::new_static(name), SmolStr::from(value));
+    let id = vec![pair("messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset))];
+    let of_offset = |offset: &'static str| {
+        DESTINATION
+            .iter()
+            .map(move |topic| vec![pair(offset, at.offset.to_string()), pair(topic, at.topic.to_string())])
+    };
+    std::iter::once(id).chain(OFFSET.iter().copied().flat_map(of_offset)).collect()
 }
 
 /// Returns the record that a span wrote, received or worked on, by its own fields and the habits of its instrumentation.

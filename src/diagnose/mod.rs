@@ -8,7 +8,7 @@
 
 pub mod rules;
 
-use crate::model::{Case, Identity, Reach, SafeText, SourceKind, TraceId, Verdict};
+use crate::model::{Case, Identity, Reach, SafeText, Signal, TraceId, Verdict};
 use smol_str::SmolStr;
 
 /// One rule.
@@ -39,18 +39,20 @@ pub fn run(case: &Case) -> Vec<(SmolStr, Verdict)> {
     RULES.iter().map(|rule| (SmolStr::new_static(rule.code), (rule.check)(case))).collect()
 }
 
-/// Returns `Clear` when every named source answered in full and no trace of the case is lost, else `Unknown` with the
+/// Returns `Clear` when every source of the named signals answered in full and no trace of the case is lost, else `Unknown` with the
 /// first thing that is missing.
-pub(crate) fn clear_if_seen(case: &Case, needed: &[SourceKind]) -> Verdict {
-    for source in needed {
-        let reach = case.coverage_of(*source).map_or(Reach::NotConfigured, |coverage| coverage.reach);
+pub(crate) fn clear_if_seen(case: &Case, needed: &[Signal]) -> Verdict {
+    for signal in needed {
+        let limits = case.coverage_for(*signal);
+        let source = limits.map_or(signal.usual(), |coverage| coverage.source);
+        let reach = limits.map_or(Reach::NotConfigured, |coverage| coverage.reach);
         if reach != Reach::Full {
             return Verdict::Unknown(SafeText::new(&format!(
                 "{source}: {}; it could not have been seen",
                 reach.word()
             )));
         }
-        if let Some(trace) = lost_trace(case).filter(|_| *source == SourceKind::Jaeger) {
+        if let Some(trace) = lost_trace(case).filter(|_| *signal == Signal::Traces) {
             return Verdict::Unknown(SafeText::new(&format!(
                 "trace {trace} was not kept or not found; it could not have been seen"
             )));

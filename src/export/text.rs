@@ -6,7 +6,7 @@ use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::journey::{Row, RowKind};
 use crate::model::now::Light;
-use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, SourceCoverage, SourceKind, Timestamp, Verdict, text};
+use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text};
 use std::fmt::Write;
 
 /// Lines of a record's value that are shown.
@@ -276,12 +276,12 @@ pub fn now(now: &Now, look: &Look) -> String {
     }
     page.head("traces with errors, the newest of each service");
     if now.errors.is_empty() {
-        let jaeger = now.lamps.iter().find(|lamp| lamp.source == SourceKind::Jaeger).map(|lamp| lamp.light);
-        page.line(match jaeger {
-            Some(Light::Ok | Light::Partial) => "  none seen",
-            Some(Light::Down | Light::Waiting | Light::Off) | None => {
-                "  cannot tell: Jaeger did not answer or is not configured"
+        page.line(&match now.worst(Signal::Traces).map(|lamp| (lamp.light, lamp.source.title())) {
+            Some((Light::Ok | Light::Partial, _)) => "  none seen".to_owned(),
+            Some((Light::Down | Light::Waiting | Light::Off, title)) => {
+                format!("  cannot tell: {title} did not answer or is not configured")
             }
+            None => "  cannot tell: no source of traces is configured".to_owned(),
         });
     }
     for row in &now.errors {

@@ -114,7 +114,7 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets) -> Checku
         Err(fault) => return found.end("login and version", fault),
     }
     let ask = match kind {
-        SourceKind::Jaeger => Ask::Services,
+        SourceKind::Jaeger | SourceKind::Tempo => Ask::Services,
         SourceKind::Kafka => Ask::Queues,
         SourceKind::Loki => {
             let now =
@@ -124,7 +124,7 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets) -> Checku
             Ask::FindLines { needles, metadata: Vec::new(), services: Vec::new(), window, limit: 1 }
         }
     };
-    match sources.ask(&ask, budgets).await.outcome {
+    match sources.ask_of(kind, &ask, budgets, None).await.outcome {
         Err(fault) => return found.end("permissions", fault),
         Ok(answer) => {
             let seen = match &answer.rows {

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,7 @@ pub async fn read_now(
     let mut now = Now {
         at,
         window,
-        lamps: SourceKind::ALL.into_iter().map(|kind| lamp(sources, kind)).collect(),
+        lamps: SourceKind::named(&sources.kinds()).into_iter().map(|kind| lamp(sources, kind)).collect(),
         queues: None,
         groups: Vec::new(),
         errors: Vec::new(),
@@ -48,8 +49,9 @@ pub async fn read_now(
     publish(&now);
     let part = |kind: SourceKind| read_part(sources, kind, window, &budgets);
     let mut open: FuturesUnordered<_> = sources.kinds().into_iter().map(part).collect();
+    let mut spans = SpanStore::default();
     while let Some(part) = open.next().await {
-        let place = now.lamps.iter().position(|lamp| lamp.source == part.lamp.source).expect("every kind has a lamp");
+        let place = now.lamps.iter().position(|lamp| lamp.source == part.lamp.source).expect("every source has a lamp");
         now.lamps[place] = part.lamp;
         now.exchanges.extend(part.exchanges);
         if let Some(state) = part.queues {
@@ -57,7 +59,8 @@ pub async fn read_now(
             now.queues = Some(Arc::new(state));
         }
         if !part.spans.is_empty() {
-            now.errors = errors(&part.spans);
+            spans.merge(part.spans);
+            now.errors = errors(&spans);
         }
         publish(&now);
     }
@@ -87,10 +90,12 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
     let gone = part.lamp.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Unreachable | FaultKind::TimedOut));
     if !gone {
         match kind {
-            SourceKind::Jaeger => answered |= read_errors(sources, window, budgets, &mut part).await,
+            SourceKind::Jaeger | SourceKind::Tempo => {
+                answered |= read_errors(sources, kind, window, budgets, &mut part).await;
+            }
             SourceKind::Loki => {}
             SourceKind::Kafka => {
-                if let Some(Rows::Queues(state)) = part.take(sources.ask(&Ask::Queues, budgets).await) {
+                if let Some(Rows::Queues(state)) = part.take(sources.ask_of(kind, &Ask::Queues, budgets, None).await) {
                     part.queues = Some(*state);
                     answered = true;
                 }
@@ -107,15 +112,28 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
     part
 }
 
-async fn read_errors(sources: &SourceSet, window: Window, budgets: &Budgets, part: &mut Part) -> bool {
-    let Some(Rows::Services(services)) = part.take(sources.ask(&Ask::Services, budgets).await) else { return false };
+async fn read_errors(
+    sources: &SourceSet,
+    kind: SourceKind,
+    window: Window,
+    budgets: &Budgets,
+    part: &mut Part,
+) -> bool {
+    let services = if kind.needs_service() {
+        part.take(sources.ask_of(kind, &Ask::Services, budgets, None).await)
+    } else {
+        Some(Rows::Services(vec![SmolStr::default()]))
+    };
+    let Some(Rows::Services(services)) = services else { return false };
     if services.len() > SERVICES {
         let text = format!("{} services are known; the first {SERVICES} were asked for errors", services.len());
         part.lamp.notes.push(Note { kind: NoteKind::Truncated, text: text.into() });
     }
     let asks: Vec<Ask> =
         services.into_iter().take(SERVICES).map(|service| Ask::FindErrors { service, window, limit: TRACES }).collect();
-    let replies = futures_util::future::join_all(asks.iter().map(|ask| sources.ask(ask, budgets))).await;
+    let open = asks.iter().map(|ask| sources.ask_of(kind, ask, budgets, None));
+    let replies = futures_util::future::join_all(open).await;
+    let mut answered = kind.needs_service();
     for mut reply in replies {
         if let Ok(answer) = &mut reply.outcome {
             // The newest of each service were asked for; that there are older ones weakens nothing.
@@ -125,9 +143,10 @@ async fn read_errors(sources: &SourceSet, window: Window, budgets: &Budgets, par
         }
         if let Some(Rows::Spans(spans)) = part.take(reply) {
             part.spans.merge(*spans);
+            answered = true;
         }
     }
-    true
+    answered
 }
 
 impl Part {

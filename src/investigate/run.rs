@@ -59,7 +59,7 @@ pub async fn drive<R: Rounds>(
                 // The receiver outlives the round's questions.
                 let show = |rows| sender.send((query.number, rows)).unwrap_or_default();
                 let sight: Option<Sight<'_>> = if is_seen { Some(&show) } else { None };
-                (query.number, sources.ask_in_sight(&query.ask, budgets, sight).await)
+                (query.number, sources.ask_of(query.source, &query.ask, budgets, sight).await)
             }
         };
         let mut open: FuturesUnordered<_> = queries.into_iter().map(ask).collect();
@@ -112,7 +112,7 @@ pub async fn drive<R: Rounds>(
 }
 
 fn cut(sources: &SourceSet, query: &Query, kind: FaultKind, why: &SafeText) -> Fault {
-    let source = query.ask.source();
+    let source = query.source;
     let address = sources.get(source).map_or_else(SafeText::default, |found| found.address());
     Fault {
         source,

@@ -80,14 +80,15 @@ impl SourceSet {
         Budgets(SourceKind::ALL.into_iter().map(|kind| Budget::new(kind, &self.limits, cancel.clone())).collect())
     }
 
-    /// Asks one question. A source that is not configured or panics answers with a fault.
+    /// Asks one question of the first source of its signal. A source that is not configured or panics answers with a fault.
     pub async fn ask(&self, ask: &Ask, budgets: &Budgets) -> Reply {
-        self.ask_in_sight(ask, budgets, None).await
+        let signal = ask.signal();
+        let first = self.kinds().into_iter().find(|kind| kind.signal() == signal);
+        self.ask_of(first.unwrap_or(signal.usual()), ask, budgets, None).await
     }
 
-    /// Asks one question; `sight` gets the rows of a long answer while it arrives.
-    pub async fn ask_in_sight(&self, ask: &Ask, budgets: &Budgets, sight: Option<Sight<'_>>) -> Reply {
-        let kind = ask.source();
+    /// Asks one question of one source; `sight` gets the rows of a long answer while it arrives.
+    pub async fn ask_of(&self, kind: SourceKind, ask: &Ask, budgets: &Budgets, sight: Option<Sight<'_>>) -> Reply {
         let Some(source) = self.get(kind) else { return Reply::fault(not_configured(kind)) };
         if let Err(wait) = self.breaker(kind).admit(Instant::now()) {
             return Reply::fault(left_alone(kind, source.address(), wait));
@@ -142,7 +143,8 @@ impl Budgets {
 
 fn not_configured(source: SourceKind) -> Fault {
     let hint = match source {
-        SourceKind::Jaeger => "give --jaeger URL, or set profile.NAME.jaeger.url",
+        SourceKind::Jaeger => "give --jaeger URL or --tempo URL, or set profile.NAME.jaeger.url or .tempo.url",
+        SourceKind::Tempo => "give --tempo URL, or set profile.NAME.tempo.url",
         SourceKind::Loki => "give --loki URL, or set profile.NAME.loki.url",
         SourceKind::Kafka => "give --kafka HOST:PORT, or set profile.NAME.kafka.bootstrap",
     };

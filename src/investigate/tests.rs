@@ -43,9 +43,10 @@ impl Source for Made {
                 (Habit::Panics, _) => panic!("a broken belief"),
                 (Habit::Hangs, _) => std::future::pending().await,
                 (Habit::Empty, Ask::Services) => Rows::Services(Vec::new()),
-                (Habit::Empty, Ask::Trace(_) | Ask::FindSpans { .. } | Ask::FindErrors { .. }) => {
-                    Rows::Spans(Box::default())
-                }
+                (
+                    Habit::Empty,
+                    Ask::Trace(_) | Ask::FindSpans { .. } | Ask::FindAnywhere { .. } | Ask::FindErrors { .. },
+                ) => Rows::Spans(Box::default()),
                 (Habit::Empty, Ask::FindLines { .. } | Ask::QueryLines { .. }) => Rows::Lines(Box::default()),
                 (Habit::Empty, Ask::Record(_) | Ask::ScanRecords { .. }) => Rows::Records(Vec::new()),
                 (Habit::Empty, Ask::Topics | Ask::Queues) => Rows::Queues(Box::new(queues())),

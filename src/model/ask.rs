@@ -4,6 +4,7 @@ use super::id::{Coordinate, TraceId};
 use super::lines::LineStore;
 use super::queue::QueueState;
 use super::record::Record;
+pub use super::source::{Signal, SourceKind};
 use super::spans::SpanStore;
 use super::text::SafeText;
 use super::time::{Nanos, Timestamp, Window};
@@ -12,26 +13,14 @@ use serde::Serialize;
 use smol_str::SmolStr;
 use std::fmt;
 
-/// The three kinds of source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceKind {
-    /// Trace store.
-    Jaeger,
-    /// Log store.
-    Loki,
-    /// Queue.
-    Kafka,
-}
-
-/// One question to one kind of source.
+/// One question to the sources of one signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Jaeger: the services that it knows.
+    /// Traces: the services that are known.
     Services,
-    /// Jaeger: one whole trace, raw (unadjusted).
+    /// Traces: one whole trace, raw (unadjusted).
     Trace(TraceId),
-    /// Jaeger: traces of `service` with a span that carries `tag`, or, with `None`, any.
+    /// Traces: traces of `service` with a span that carries `tag`, or, with `None`, any.
     FindSpans {
         /// Service to search; most backends need one.
         service: SmolStr,
@@ -42,9 +31,19 @@ pub enum Ask {
         /// Traces at most.
         limit: u32,
     },
-    /// Jaeger: recent traces of `service` that hold an error, newest first.
+    /// Traces: traces of any service with a span that carries all attributes of one of the alternatives. Only for sources
+    /// that search without a service ([`SourceKind::needs_service`]).
+    FindAnywhere {
+        /// Alternatives, each a list of attributes that must be equal, as text, on one span.
+        any: Vec<Vec<(SmolStr, SmolStr)>>,
+        /// Span starts inside.
+        window: Window,
+        /// Traces at most.
+        limit: u32,
+    },
+    /// Traces: recent traces of `service` that hold an error, newest first.
     FindErrors {
-        /// Service to search.
+        /// Service to search; empty means all, where no service is needed.
         service: SmolStr,
         /// Span starts inside.
         window: Window,
@@ -121,6 +120,8 @@ pub struct Keep {
 pub struct Query {
     /// Number within the investigation; answers are absorbed in this order.
     pub number: u32,
+    /// The source that is asked.
+    pub source: SourceKind,
     /// The question.
     pub ask: Ask,
     /// Why it is asked, for people: "trace named by the record's traceparent".
@@ -251,13 +252,27 @@ pub enum FaultKind {
 }
 
 impl Ask {
-    /// Returns the kind of source that answers it.
-    pub fn source(&self) -> SourceKind {
+    /// Returns the signal whose sources answer it.
+    pub fn signal(&self) -> Signal {
         match self {
-            Self::Services | Self::Trace(_) | Self::FindSpans { .. } | Self::FindErrors { .. } => SourceKind::Jaeger,
-            Self::FindLines { .. } | Self::QueryLines { .. } => SourceKind::Loki,
-            Self::Record(_) | Self::ScanRecords { .. } | Self::Topics | Self::Queues => SourceKind::Kafka,
+            Self::Services
+            | Self::Trace(_)
+            | Self::FindSpans { .. }
+            | Self::FindAnywhere { .. }
+            | Self::FindErrors { .. } => Signal::Traces,
+            Self::FindLines { .. } | Self::QueryLines { .. } => Signal::Logs,
+            Self::Record(_) | Self::ScanRecords { .. } | Self::Topics | Self::Queues => Signal::Queues,
         }
+    }
+
+    /// Says whether a kind of source can answer it.
+    pub fn suits(&self, kind: SourceKind) -> bool {
+        let fits = if kind.needs_service() {
+            !matches!(self, Self::FindAnywhere { .. })
+        } else {
+            !matches!(self, Self::FindSpans { .. })
+        };
+        self.signal() == kind.signal() && fits
     }
 }
 
@@ -290,26 +305,6 @@ impl Rows {
     /// Says whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl SourceKind {
-    /// All kinds, in the order of screens and reports.
-    pub const ALL: [Self; 3] = [Self::Jaeger, Self::Loki, Self::Kafka];
-
-    /// Returns the name in flags, JSON and on screen.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jaeger => "jaeger",
-            Self::Loki => "loki",
-            Self::Kafka => "kafka",
-        }
-    }
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -1,6 +1,6 @@
 //! All that is known about one question: what console, JSON and tests read. Immutable once published.
 
-use super::ask::{Exchange, SourceKind};
+use super::ask::{Exchange, Signal, SourceKind};
 use super::coverage::{LedgerEntry, Reach, SourceCoverage};
 use super::id::{Identity, Recognised};
 use super::journey::Journey;
@@ -38,7 +38,7 @@ pub struct Case {
     pub journey: Journey,
     /// What each rule says, by rule code.
     pub verdicts: Vec<(SmolStr, Verdict)>,
-    /// One entry per kind of source, in the order of [`SourceKind::ALL`].
+    /// One entry per kind of source that [`SourceKind::named`] names, in the order of [`SourceKind::ALL`].
     pub coverage: Vec<SourceCoverage>,
     /// What was seen and not followed.
     pub ledger: Vec<LedgerEntry>,
@@ -101,6 +101,11 @@ impl Case {
     /// Returns the coverage of one source.
     pub fn coverage_of(&self, source: SourceKind) -> Option<&SourceCoverage> {
         self.coverage.iter().find(|coverage| coverage.source == source)
+    }
+
+    /// Returns the coverage of the source that limits what is known of a signal: of several, the one that answered least.
+    pub fn coverage_for(&self, signal: Signal) -> Option<&SourceCoverage> {
+        super::coverage::weakest(&self.coverage, signal)
     }
 
     /// Says whether every configured source could be used in full and nothing was left out for budget.

@@ -1,6 +1,6 @@
 //! What was searched, what was not, and why: the part of an answer that keeps it honest.
 
-use super::ask::{Fault, Note, SourceKind};
+use super::ask::{Fault, Note, Signal, SourceKind};
 use super::text::SafeText;
 use super::time::Window;
 use serde::Serialize;
@@ -95,6 +95,17 @@ impl SourceCoverage {
     pub fn is_complete(&self) -> bool {
         matches!(self.reach, Reach::Full | Reach::NotAsked)
     }
+}
+
+/// Returns the source of a signal that answered least: what it may hold is unknown, whatever the others said.
+pub fn weakest(all: &[SourceCoverage], signal: Signal) -> Option<&SourceCoverage> {
+    all.iter().filter(|coverage| coverage.source.signal() == signal).min_by_key(|coverage| match coverage.reach {
+        Reach::NotConfigured => 0,
+        Reach::None => 1,
+        Reach::NotAsked => 2,
+        Reach::Partial => 3,
+        Reach::Full => 4,
+    })
 }
 
 impl Reach {

@@ -18,13 +18,14 @@ pub mod lines;
 pub mod now;
 pub mod queue;
 pub mod record;
+pub mod source;
 pub mod spans;
 pub mod symbols;
 pub mod text;
 pub mod time;
 pub mod verdict;
 
-pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply, Rows, ScanFrom, SourceKind};
+pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply, Rows, ScanFrom, Signal, SourceKind};
 pub use case::Case;
 pub use coverage::{Absence, LedgerEntry, NotFollowed, Reach, SourceCoverage};
 pub use id::{Coordinate, Identity, SpanId, TraceId};

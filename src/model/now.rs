@@ -1,6 +1,6 @@
 //! The state of the world at a glance: what the Now screen and `hopscope now` show.
 
-use super::ask::{Exchange, Fault, Note, SourceKind};
+use super::ask::{Exchange, Fault, Note, Signal, SourceKind};
 use super::id::TraceId;
 use super::queue::QueueState;
 use super::text::SafeText;
@@ -14,7 +14,7 @@ pub struct Now {
     pub at: Timestamp,
     /// The window that error traces were searched in.
     pub window: Window,
-    /// A lamp per kind of source, in the order of [`SourceKind::ALL`].
+    /// A lamp per kind of source that [`SourceKind::named`] names, in the order of [`SourceKind::ALL`].
     pub lamps: Vec<Lamp>,
     /// Queue state, when it could be read.
     pub queues: Option<Arc<QueueState>>,
@@ -24,6 +24,20 @@ pub struct Now {
     pub errors: Vec<ErrorTrace>,
     /// Every request made for this reading.
     pub exchanges: Vec<Exchange>,
+}
+
+impl Now {
+    /// Returns the lamp of the source that limits what is known of a signal: of several, the one that answered least.
+    pub fn worst(&self, signal: Signal) -> Option<&Lamp> {
+        let of_signal = self.lamps.iter().filter(|lamp| lamp.source.signal() == signal);
+        of_signal.max_by_key(|lamp| match lamp.light {
+            Light::Ok => 0,
+            Light::Partial => 1,
+            Light::Waiting => 2,
+            Light::Down => 3,
+            Light::Off => 4,
+        })
+    }
 }
 
 /// Health of one source.

@@ -8,6 +8,10 @@ use hopscope::model::{
     Answer, Ask, Case, Coordinate, Fault, FaultKind, Header, LineStore, Query, Record, Reply, Rows, SafeText,
     SourceKind, SpanId, SpanKind, SpanStatus, SpanStore, Timestamp, TraceId, Value,
 };
+use smol_str::SmolStr;
+
+/// One source per signal.
+pub const USUAL: [SourceKind; 3] = [SourceKind::Jaeger, SourceKind::Loki, SourceKind::Kafka];
 
 /// Milliseconds of the made-up day.
 pub fn ms(at: i64) -> Timestamp {
@@ -148,9 +152,9 @@ pub fn origin(topic: &str, partition: i32, offset: i64) -> Vec<(&'static str, Ve
 impl World {
     /// Answers one question as the sources would.
     pub fn answer(&self, query: &Query, down: &[SourceKind]) -> Reply {
-        if down.contains(&query.ask.source()) {
+        if down.contains(&query.source) {
             return Reply::fault(Fault {
-                source: query.ask.source(),
+                source: query.source,
                 kind: FaultKind::Unreachable,
                 asked: SafeText::default(),
                 came: SafeText::own("refused"),
@@ -164,6 +168,14 @@ impl World {
                     span.service == service.as_str()
                         && span.attributes.iter().any(|(n, v)| n == name && v == value.as_str())
                 };
+                let traces: Vec<u128> = self.spans.iter().filter(hit).map(|span| span.trace).collect();
+                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)))))
+            }
+            Ask::FindAnywhere { any, .. } => {
+                let carries = |span: &S, (name, value): &(SmolStr, SmolStr)| {
+                    span.attributes.iter().any(|(n, v)| n == name && v == value.as_str())
+                };
+                let hit = |span: &&S| any.iter().any(|all| all.iter().all(|pair| carries(span, pair)));
                 let traces: Vec<u128> = self.spans.iter().filter(hit).map(|span| span.trace).collect();
                 Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)))))
             }
@@ -214,10 +226,14 @@ impl World {
         hopscope::model::QueueState { topics, ..Default::default() }
     }
 
-    /// Hunts `anchor` with all sources; `turn` reorders the replies of each round.
+    /// Hunts `anchor` with the usual sources; `turn` reorders the replies of each round.
     pub fn hunt(&self, anchor: &str, down: &[SourceKind], turn: usize) -> Case {
-        let mut hunt =
-            Hunt::new(recognise(anchor).expect("an anchor"), Settings::new(ms(600_000), SourceKind::ALL.to_vec()));
+        self.hunt_in(anchor, &USUAL, down, turn)
+    }
+
+    /// Hunts in given sources.
+    pub fn hunt_in(&self, anchor: &str, sources: &[SourceKind], down: &[SourceKind], turn: usize) -> Case {
+        let mut hunt = Hunt::new(recognise(anchor).expect("an anchor"), Settings::new(ms(600_000), sources.to_vec()));
         while let Step::Ask(mut queries) = hunt.next() {
             assert!(!queries.is_empty(), "a round without questions would never end");
             let count = queries.len();

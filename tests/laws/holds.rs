@@ -1,6 +1,6 @@
 //! What holds for any case: order, repeats, strangers and missing sources.
 
-use super::build::{World, record, span, traceparent};
+use super::build::{USUAL, World, record, span, traceparent};
 use super::{T, poisoned};
 use hopscope::diagnose;
 use hopscope::model::{SourceKind, SpanKind, TraceId, Verdict};
@@ -40,9 +40,36 @@ proptest! {
         prop_assert_eq!(world.case(&anchor).journey, poisoned().case(&anchor).journey);
     }
 
+    /// Which store the traces are in, or whether they are in both, is no part of the story.
+    #[test]
+    fn a_story_is_the_same_from_every_store_of_traces(anchor in anchors(), turn in 0usize..7) {
+        use SourceKind::{Jaeger, Kafka, Loki, Tempo};
+        let from = |stores: &[SourceKind]| {
+            let sources = [stores, &[Loki, Kafka]].concat();
+            poisoned().hunt_in(&anchor, &sources, &[], turn)
+        };
+        let (jaeger, tempo, both) = (from(&[Jaeger]), from(&[Tempo]), from(&[Jaeger, Tempo]));
+        prop_assert!(!jaeger.spans.is_empty());
+        prop_assert_eq!(&jaeger.journey, &tempo.journey);
+        prop_assert_eq!(&jaeger.journey, &both.journey);
+        prop_assert_eq!(diagnose::run(&jaeger), diagnose::run(&tempo));
+    }
+
+    /// What a store that is down might hold is unknown, whatever the other one said.
+    #[test]
+    fn one_store_of_two_that_is_down_leaves_no_rule_sure(anchor in anchors(), which in 0usize..2) {
+        use SourceKind::{Jaeger, Kafka, Loki, Tempo};
+        let case = poisoned().hunt_in(&anchor, &[Jaeger, Tempo, Loki, Kafka], &[[Jaeger, Tempo][which]], 0);
+        prop_assert!(!case.spans.is_empty() && !case.is_complete());
+        let of_traces = |code: &str| ["R02", "R07", "R09"].contains(&code);
+        let sure =
+            diagnose::run(&case).into_iter().find(|(code, verdict)| of_traces(code) && *verdict == Verdict::Clear);
+        prop_assert!(sure.is_none(), "{sure:?}");
+    }
+
     #[test]
     fn a_missing_source_adds_nothing(anchor in anchors(), number in 0usize..3) {
-        let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[SourceKind::ALL[number]], 0));
+        let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[USUAL[number]], 0));
         let count = |world: &hopscope::model::Case| {
             let deliveries: usize = world.journey.messages.iter().map(|message| message.deliveries.len()).sum();
             (world.journey.operations.len(), deliveries)

@@ -191,7 +191,7 @@ fn polite(source: SourceKind, request: &[u8]) -> Vec<Act> {
                 r#"{{"status":"success","data":{{"resultType":"streams","result":[{{"stream":{{"app":"shop"}},"values":[{line}]}}]}}}}"#
             )
         }
-        SourceKind::Kafka => unreachable!("not HTTP"),
+        SourceKind::Tempo | SourceKind::Kafka => unreachable!("not in these tables"),
     };
     answer("200 OK", "", &body)
 }

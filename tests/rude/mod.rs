@@ -51,6 +51,7 @@ async fn ask(source: SourceKind, address: &str, ask: &Ask, patience: u64) -> Rep
     };
     match source {
         SourceKind::Jaeger => Jaeger::new(&http()).answer(ask, &budget).await,
+        SourceKind::Tempo => panic!("no table of these tests has a Tempo"),
         SourceKind::Loki => Loki::new(&http()).answer(ask, &budget).await,
         SourceKind::Kafka => Kafka::new(&kafka()).answer(ask, &budget).await,
     }
@@ -60,7 +61,7 @@ async fn ask(source: SourceKind, address: &str, ask: &Ask, patience: u64) -> Rep
 fn question(source: SourceKind) -> Ask {
     let at = Timestamp(1_800_000_000_000_000_000);
     match source {
-        SourceKind::Jaeger => Ask::Trace(TraceId::parse(TRACE).unwrap()),
+        SourceKind::Jaeger | SourceKind::Tempo => Ask::Trace(TraceId::parse(TRACE).unwrap()),
         SourceKind::Loki => Ask::FindLines {
             needles: vec![TRACE.into()],
             metadata: Vec::new(),

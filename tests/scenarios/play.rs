@@ -71,6 +71,7 @@ impl Play {
         for source in missing {
             match source {
                 SourceKind::Jaeger => profile.jaeger.as_mut().unwrap().url = nobody.clone(),
+                SourceKind::Tempo => panic!("a scenario has no Tempo"),
                 SourceKind::Loki => profile.loki.as_mut().unwrap().url = nobody.clone(),
                 SourceKind::Kafka => profile.kafka.as_mut().unwrap().bootstrap = vec![("127.0.0.1".into(), 1)],
             }

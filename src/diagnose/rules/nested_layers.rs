@@ -15,7 +15,7 @@
 use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{Fact, Grouping, Operation};
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, SafeText, SourceKind, Verdict};
+use crate::model::{Case, Finding, SafeText, Signal, Verdict};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -33,13 +33,13 @@ fn check(case: &Case) -> Verdict {
     let inner: Vec<&&Operation> = retried.iter().filter(|operation| operation.layer > 0).collect();
     let by_queue = redelivered.filter(|count| *count > 1 && !retried.is_empty());
     if case.journey.operations.is_empty() && case.journey.messages.is_empty() {
-        return match clear_if_seen(case, &[SourceKind::Jaeger]) {
+        return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
     }
     if inner.is_empty() && by_queue.is_none() {
-        return clear_if_seen(case, &[SourceKind::Jaeger]);
+        return clear_if_seen(case, &[Signal::Traces]);
     }
     let deepest = retried.iter().map(|operation| operation.layer).max().unwrap_or(0);
     let leaves: Vec<&&Operation> = retried.iter().filter(|operation| operation.layer == deepest).collect();

@@ -14,7 +14,7 @@
 use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{CopyRole, Fact};
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, SafeText, SourceKind, Tier, Verdict};
+use crate::model::{Case, Finding, SafeText, Signal, Tier, Verdict};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -63,7 +63,7 @@ fn check(case: &Case) -> Verdict {
     if !findings.is_empty() {
         return Verdict::Findings(findings);
     }
-    match clear_if_seen(case, &[SourceKind::Kafka]) {
+    match clear_if_seen(case, &[Signal::Queues]) {
         Verdict::Clear if case.journey.messages.is_empty() => Verdict::NotApplicable,
         verdict => verdict,
     }

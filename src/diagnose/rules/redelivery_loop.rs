@@ -15,7 +15,7 @@
 use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{Delivery, DeliveryResult, Fact};
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, SafeText, SourceKind, Tier, Verdict};
+use crate::model::{Case, Finding, SafeText, Signal, Tier, Verdict};
 use std::collections::BTreeMap;
 
 /// Deliveries from which on it is a loop.
@@ -27,7 +27,7 @@ pub const RULE: Rule =
 
 fn check(case: &Case) -> Verdict {
     if case.journey.messages.is_empty() {
-        return match clear_if_seen(case, &[SourceKind::Jaeger]) {
+        return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
@@ -63,7 +63,7 @@ fn check(case: &Case) -> Verdict {
             "headers claim {claimed} deliveries; no spans show that many"
         )));
     }
-    clear_if_seen(case, &[SourceKind::Jaeger])
+    clear_if_seen(case, &[Signal::Traces])
 }
 
 fn finding(what: &str, deliveries: &[&Delivery]) -> Finding {

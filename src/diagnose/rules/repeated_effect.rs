@@ -16,7 +16,7 @@
 use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{AttemptResult, Fact, Operation};
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, SafeText, SourceKind, SpanRow, Verdict};
+use crate::model::{Case, Finding, SafeText, Signal, SpanRow, Verdict};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Attributes that hold the key of an effect.
@@ -38,7 +38,7 @@ pub const RULE: Rule =
 fn check(case: &Case) -> Verdict {
     let writes: Vec<&Operation> = case.journey.operations.iter().filter(|operation| is_write(operation)).collect();
     if writes.is_empty() {
-        return match clear_if_seen(case, &[SourceKind::Jaeger]) {
+        return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
@@ -97,7 +97,7 @@ fn check(case: &Case) -> Verdict {
             "a writing call timed out and was tried again; what ran at the callee is not visible",
         ));
     }
-    clear_if_seen(case, &[SourceKind::Jaeger])
+    clear_if_seen(case, &[Signal::Traces])
 }
 
 /// Returns the spans above the given ones.

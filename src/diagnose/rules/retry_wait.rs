@@ -15,7 +15,7 @@
 use crate::diagnose::{Rule, clear_if_seen};
 use crate::model::journey::{CopyRole, Fact, Outcome};
 use crate::model::verdict::{Confidence, Severity};
-use crate::model::{Case, Finding, Nanos, SafeText, SourceKind, Verdict};
+use crate::model::{Case, Finding, Nanos, SafeText, Signal, Verdict};
 
 /// An overdue copy is worth a warning after this: a consumer may well take that long between two polls.
 const PATIENCE: Nanos = Nanos::from_secs(30);
@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 
 fn check(case: &Case) -> Verdict {
     let Outcome::Waiting { due } = &case.journey.outcome else {
-        return match clear_if_seen(case, &[SourceKind::Kafka]) {
+        return match clear_if_seen(case, &[Signal::Queues]) {
             Verdict::Clear if case.journey.messages.is_empty() => Verdict::NotApplicable,
             verdict => verdict,
         };

@@ -269,7 +269,8 @@ impl Jaeger {
                 Ask::FindErrors { service, window, limit } => {
                     self.errors(budget, service, (window, *limit), &mut made).await
                 }
-                Ask::FindLines { .. }
+                Ask::FindAnywhere { .. }
+                | Ask::FindLines { .. }
                 | Ask::QueryLines { .. }
                 | Ask::Record(_)
                 | Ask::ScanRecords { .. }

@@ -422,6 +422,7 @@ impl Source for Kafka {
                 Ask::Services
                 | Ask::Trace(_)
                 | Ask::FindSpans { .. }
+                | Ask::FindAnywhere { .. }
                 | Ask::FindErrors { .. }
                 | Ask::FindLines { .. }
                 | Ask::QueryLines { .. } => {

@@ -95,6 +95,7 @@ impl Source for Loki {
                 Ask::Services
                 | Ask::Trace(_)
                 | Ask::FindSpans { .. }
+                | Ask::FindAnywhere { .. }
                 | Ask::FindErrors { .. }
                 | Ask::Record(_)
                 | Ask::ScanRecords { .. }

@@ -65,13 +65,15 @@ impl Screen for Now {
         }
         items.push(Item::heading("traces with errors, the newest of each service"));
         if now.errors.is_empty() {
-            let lamp = now.lamps.iter().find(|lamp| lamp.source == model::SourceKind::Jaeger);
+            let lamp = now.worst(model::Signal::Traces);
             items.push(Item::of(
-                match lamp.map(|lamp| lamp.light) {
-                    Some(Light::Waiting) => Subject::Remark("waiting for Jaeger"),
-                    Some(Light::Ok | Light::Partial) => Subject::Remark("none seen in this window"),
-                    Some(Light::Down | Light::Off) | None => Subject::Remark("cannot tell: Jaeger did not answer"),
-                },
+                Subject::Remark(match lamp.map(|lamp| (lamp.light, lamp.source)) {
+                    Some((Light::Ok | Light::Partial, _)) => "none seen in this window",
+                    Some((Light::Waiting, model::SourceKind::Tempo)) => "waiting for Tempo",
+                    Some((Light::Waiting, _)) => "waiting for Jaeger",
+                    Some((Light::Down | Light::Off, model::SourceKind::Tempo)) => "cannot tell: Tempo did not answer",
+                    Some((Light::Down | Light::Off, _)) | None => "cannot tell: Jaeger did not answer",
+                }),
                 3,
             ));
         }
