@@ -1,115 +1,265 @@
 //! Kafka's record batches, version 2 (Kafka 0.11 and later), as a Fetch reply holds them.
 //!
 //! Written here because codecs at hand keep headers in a map and lose repeats, ignore `LogAppendTime`, and refuse a batch
-//! that is cut at the end of a reply, which brokers send as a rule (KIP-74).
+//! that is cut at the end of a reply, which brokers send as a rule (KIP-74). What a reply may unpack to is limited, whatever
+//! its counts and codecs say.
 
 use crate::model::ask::NoteKind;
-use crate::model::record::RecordClock;
+use crate::model::record::{RecordClock, TransactionEnd};
 use crate::model::{Coordinate, Header, Note, Record, Timestamp};
 use bytes::{Buf, Bytes};
+use std::collections::BTreeSet;
 use std::io::Read;
 
-/// Bytes that one batch may unpack to.
+/// Bytes that one batch may unpack to. Brokers take batches of 1 MiB unless they are told otherwise (`message.max.bytes`).
 const UNPACKED_LIMIT: u64 = 64 << 20;
+/// Bytes that all batches of one reply may unpack to.
+const REPLY_LIMIT: u64 = 128 << 20;
+/// Records of one reply. The smallest takes seven bytes packed, and two hundred here.
+const RECORDS_LIMIT: usize = 250_000;
 /// Bytes before the records of a batch.
 const HEAD: usize = 61;
+/// Bytes up to the format's number, which stands at the same place in all formats.
+const MAGIC: usize = 17;
+
+/// What is read, and what the broker said with it.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The offset asked for; a reply may begin before it.
+    pub from: i64,
+    /// Last stable offset; what is transactional and at or behind it is not decided yet.
+    pub stable: Option<i64>,
+    /// Aborted transactions: producer id and first offset.
+    pub aborted: Vec<(i64, i64)>,
+}
 
 /// What a reply held.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// Records at or after the asked offset, in order.
+    /// Records at or after the asked offset, in order; those of aborted transactions are marked.
     pub records: Vec<Record>,
     /// The offset after the last whole batch: where the next fetch begins.
     pub next_offset: Option<i64>,
     /// What could not be read.
     pub notes: Vec<Note>,
-    /// Control batches (transaction markers): offsets without records.
-    pub control: u32,
+    /// Transaction markers: their offsets, and whether they commit.
+    pub markers: Vec<(i64, bool)>,
 }
 
-/// Decodes the batches of one partition. `from` is the offset asked for; a reply may begin before it.
+/// Decodes the batches of one partition, read from an offset on.
 pub fn decode(topic: &str, partition: i32, bytes: &Bytes, from: i64) -> Decoded {
-    let mut out = Decoded::default();
+    decode_as(topic, partition, bytes, &Reading { from, ..Reading::default() })
+}
+
+/// Decodes the batches of one partition, with what the broker said of transactions.
+pub fn decode_as(topic: &str, partition: i32, bytes: &Bytes, reading: &Reading) -> Decoded {
+    let mut aborted = reading.aborted.clone();
+    aborted.sort_by_key(|(_, first)| std::cmp::Reverse(*first));
+    let at = Place { topic, partition };
+    let mut work = Work { at, reading, aborted, inside: BTreeSet::new(), unpacked: 0, out: Decoded::default() };
     let mut rest = bytes.clone();
-    while rest.len() >= HEAD {
-        let base = (&rest[0..8]).get_i64();
-        let length = (&rest[8..12]).get_i32();
-        let Some(whole) = usize::try_from(length).ok().and_then(|length| length.checked_add(12)) else {
-            out.note(format!("{topic}-{partition}@{base}: a batch of {length} bytes cannot be"));
-            return out;
+    while rest.len() >= MAGIC {
+        let (base, length) = ((&rest[0..8]).get_i64(), (&rest[8..12]).get_i32());
+        let whole = usize::try_from(length).ok().and_then(|length| length.checked_add(12));
+        let Some(whole) = whole.filter(|whole| *whole >= MAGIC && base >= 0) else {
+            work.damaged(
+                base,
+                format_args!("a batch of {length} bytes at this offset cannot be; what follows is not read"),
+            );
+            return work.out;
         };
         if rest.len() < whole {
-            return out;
+            break;
         }
         let batch = rest.split_to(whole);
-        if whole < HEAD || batch[16] != 2 {
-            out.note(format!("{topic}-{partition}@{base}: message format {} is not read", batch.get(16).unwrap_or(&0)));
-            continue;
+        if work.batch(base, &batch).is_break() {
+            return work.out;
         }
-        let last = base.saturating_add(i64::from((&batch[23..27]).get_i32()));
-        if one(topic, partition, &batch, from, &mut out).is_none() {
-            out.note(format!(
-                "{topic}-{partition}@{base}: the batch up to offset {last} is damaged; what came before is kept"
-            ));
-        }
-        out.next_offset = Some(last.saturating_add(1));
     }
-    out
+    // A broker cuts the last batch at the limit of a reply, but never the first (KIP-74).
+    if !rest.is_empty() && work.out.next_offset.is_none() {
+        work.damaged(reading.from, format_args!("the answer is cut in its first batch, after {} bytes", rest.len()));
+    }
+    work.out
 }
 
-impl Decoded {
-    fn note(&mut self, text: String) {
-        self.notes.push(Note { kind: NoteKind::Damaged, text: text.into() });
-    }
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    topic: &'a str,
+    partition: i32,
 }
 
-fn one(topic: &str, partition: i32, batch: &Bytes, from: i64, out: &mut Decoded) -> Option<()> {
-    let base = (&batch[0..8]).get_i64();
-    if (&batch[17..21]).get_u32() != crc32c(&batch[21..]) {
-        // Shown all the same: a wrong sum says that something changed, not what.
-        out.note(format!("{topic}-{partition}@{base}: the checksum of the batch is wrong"));
+struct Work<'a> {
+    at: Place<'a>,
+    reading: &'a Reading,
+    /// Those that have not begun yet, the first one last.
+    aborted: Vec<(i64, i64)>,
+    /// Producers inside of an aborted transaction.
+    inside: BTreeSet<i64>,
+    unpacked: u64,
+    out: Decoded,
+}
+
+/// Why a batch is not read to its end.
+enum Cut {
+    Damaged,
+    Codec(i16),
+    TooLarge,
+    TooMany(i64),
+}
+
+impl Work<'_> {
+    fn note(&mut self, kind: NoteKind, base: i64, what: std::fmt::Arguments<'_>) {
+        let text = format!("{}-{}@{base}: {what}", self.at.topic, self.at.partition);
+        self.out.notes.push(Note { kind, text: text.into() });
     }
-    let attributes = (&batch[21..23]).get_i16();
-    if attributes & 0x20 != 0 {
-        out.control += 1;
-        return Some(());
+
+    fn damaged(&mut self, base: i64, what: std::fmt::Arguments<'_>) {
+        self.note(NoteKind::Damaged, base, what);
     }
-    let (first_time, max_time) = ((&batch[27..35]).get_i64(), (&batch[35..43]).get_i64());
-    let (producer_id, producer_epoch) = ((&batch[43..51]).get_i64(), (&batch[51..53]).get_i16());
-    let (base_sequence, count) = ((&batch[53..57]).get_i32(), (&batch[57..61]).get_i32());
-    let clock = if attributes & 0x08 == 0 { RecordClock::CreateTime } else { RecordClock::LogAppendTime };
-    let mut body = unpack(attributes & 7, &batch.slice(HEAD..))?;
-    for _ in 0..count {
-        let mut record = blob(&mut body)??;
-        record.has_remaining().then(|| record.advance(1))?;
-        let (time, place) = (varint(&mut record)?, varint(&mut record)?);
-        let (key, value) = (blob(&mut record)?, blob(&mut record)?);
-        let mut headers = Vec::new();
-        for _ in 0..varint(&mut record)? {
-            headers.push(Header { key: blob(&mut record)??, value: blob(&mut record)? });
+
+    fn batch(&mut self, base: i64, batch: &Bytes) -> std::ops::ControlFlow<()> {
+        use std::ops::ControlFlow::{Break, Continue};
+        let next = |last: i64| Some(last.max(base).saturating_add(1));
+        let format = batch[16];
+        if format != 2 {
+            let what = if format < 2 { "messages of format" } else { "a batch of format" };
+            let when = if format < 2 { " (before Kafka 0.11)" } else { "" };
+            self.note(NoteKind::PartMissing, base, format_args!("{what} {format}{when}, which is not read"));
+            self.out.next_offset = next(base);
+            return Continue(());
         }
-        let offset = base.checked_add(place)?;
-        if offset < from {
-            continue;
+        if batch.len() < HEAD {
+            self.damaged(base, format_args!("a batch of {} bytes is shorter than its head", batch.len()));
+            self.out.next_offset = next(base);
+            return Continue(());
         }
-        let millis = match clock {
-            RecordClock::CreateTime => first_time.saturating_add(time),
-            RecordClock::LogAppendTime => max_time,
-        };
-        out.records.push(Record {
-            coordinate: Coordinate { topic: topic.into(), partition, offset },
-            timestamp: Timestamp::from_millis(millis),
-            clock,
-            key,
-            value,
-            headers,
-            producer_id,
-            producer_epoch,
-            sequence: if base_sequence < 0 { -1 } else { base_sequence.wrapping_add(place as i32) },
-            exchange: 0,
+        let delta = (&batch[23..27]).get_i32();
+        let last = base.saturating_add(i64::from(delta));
+        if delta < 0 {
+            self.damaged(base, format_args!("the batch ends {delta} offsets before it begins"));
+        }
+        match self.records(base, batch) {
+            Ok(()) => {}
+            Err(Cut::Damaged) => {
+                self.damaged(base, format_args!("the batch up to offset {last} is damaged; what came before is kept"));
+            }
+            Err(Cut::Codec(codec)) => {
+                let text = format_args!("the batch up to offset {last} is packed by codec {codec}, which is not known");
+                self.note(NoteKind::PartMissing, base, text);
+            }
+            Err(Cut::TooLarge) => {
+                let limit = UNPACKED_LIMIT >> 20;
+                let text =
+                    format_args!("the batch up to offset {last} unpacks to more than {limit} MiB and is left out");
+                self.note(NoteKind::Truncated, base, text);
+            }
+            Err(Cut::TooMany(from)) => {
+                self.out.next_offset = Some(from);
+                return Break(());
+            }
+        }
+        self.out.next_offset = next(last);
+        Continue(())
+    }
+
+    fn records(&mut self, base: i64, batch: &Bytes) -> Result<(), Cut> {
+        if (&batch[17..21]).get_u32() != crc32c(&batch[21..]) {
+            // Shown all the same: a wrong sum says that something changed, not what.
+            self.damaged(base, format_args!("the checksum of the batch is wrong"));
+        }
+        let attributes = (&batch[21..23]).get_i16();
+        let (first_time, max_time) = ((&batch[27..35]).get_i64(), (&batch[35..43]).get_i64());
+        let (producer_id, producer_epoch) = ((&batch[43..51]).get_i64(), (&batch[51..53]).get_i16());
+        let (base_sequence, count) = ((&batch[53..57]).get_i32(), (&batch[57..61]).get_i32());
+        let clock = if attributes & 0x08 == 0 { RecordClock::CreateTime } else { RecordClock::LogAppendTime };
+        while self.aborted.last().is_some_and(|(_, first)| *first <= base) {
+            self.inside.extend(self.aborted.pop().map(|(producer, _)| producer));
+        }
+        let transaction = (attributes & 0x10 != 0).then(|| match () {
+            () if self.inside.contains(&producer_id) => TransactionEnd::Aborted,
+            () if self.reading.stable.is_some_and(|stable| base >= stable) => TransactionEnd::Open,
+            () => TransactionEnd::Committed,
         });
+        let mut body = unpack(attributes & 7, &batch.slice(HEAD..))?;
+        self.unpacked += body.len() as u64;
+        if self.unpacked > REPLY_LIMIT && self.out.next_offset.is_some() {
+            return Err(Cut::TooMany(base));
+        }
+        for _ in 0..count {
+            let record = read(&mut body, clock == RecordClock::CreateTime).ok_or(Cut::Damaged)?;
+            let offset = base.checked_add(record.delta).filter(|offset| *offset >= base).ok_or(Cut::Damaged)?;
+            if attributes & 0x20 != 0 {
+                self.marker(offset, producer_id, record.key.as_ref());
+                continue;
+            }
+            if offset < self.reading.from {
+                continue;
+            }
+            if self.out.records.len() >= RECORDS_LIMIT {
+                return Err(Cut::TooMany(offset));
+            }
+            let millis = match clock {
+                RecordClock::CreateTime => first_time.saturating_add(record.time),
+                RecordClock::LogAppendTime => max_time,
+            };
+            self.out.records.push(Record {
+                coordinate: Coordinate { topic: self.at.topic.into(), partition: self.at.partition, offset },
+                timestamp: Timestamp::from_millis(millis),
+                clock,
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+                producer_id,
+                producer_epoch,
+                sequence: if base_sequence < 0 { -1 } else { base_sequence.wrapping_add(record.delta as i32) },
+                transaction,
+                exchange: 0,
+            });
+        }
+        if count < 0 || body.has_remaining() {
+            self.damaged(base, format_args!("{} bytes stand behind the {count} records of the batch", body.len()));
+        }
+        Ok(())
     }
-    Some(())
+
+    /// Takes a transaction marker. Its key is a version and a kind, 0 for an abort and 1 for a commit; others of a kind that
+    /// is not known say nothing about transactions.
+    fn marker(&mut self, offset: i64, producer: i64, key: Option<&Bytes>) {
+        let Some(mut key) = key.cloned().filter(|key| key.len() >= 4) else {
+            self.damaged(offset, format_args!("a control record without a kind"));
+            return;
+        };
+        let (_, kind) = (key.get_i16(), key.get_i16());
+        match kind {
+            0 => _ = self.inside.remove(&producer),
+            1 => {}
+            _ => return,
+        }
+        if offset >= self.reading.from {
+            self.out.markers.push((offset, kind == 1));
+        }
+    }
+}
+
+struct Raw {
+    time: i64,
+    delta: i64,
+    key: Option<Bytes>,
+    value: Option<Bytes>,
+    headers: Vec<Header>,
+}
+
+fn read(body: &mut Bytes, has_time: bool) -> Option<Raw> {
+    let mut record = blob(body)??;
+    record.has_remaining().then(|| record.advance(1))?;
+    let (time, delta) = (varint(&mut record)?, varint(&mut record)?);
+    let (key, value) = (blob(&mut record)?, blob(&mut record)?);
+    let mut headers = Vec::new();
+    for _ in 0..varint(&mut record)? {
+        headers.push(Header { key: blob(&mut record)??, value: blob(&mut record)? });
+    }
+    Some(Raw { time: if has_time { time } else { 0 }, delta, key, value, headers })
 }
 
 /// Reads a zigzag varint of at most ten bytes.
@@ -139,41 +289,43 @@ fn blob(from: &mut Bytes) -> Option<Option<Bytes>> {
     Some(Some(from.split_to(length)))
 }
 
-fn unpack(codec: i16, packed: &Bytes) -> Option<Bytes> {
+fn unpack(codec: i16, packed: &Bytes) -> Result<Bytes, Cut> {
     let read = |from: &mut dyn Read| {
         let mut out = Vec::new();
-        from.take(UNPACKED_LIMIT).read_to_end(&mut out).ok()?;
-        ((out.len() as u64) < UNPACKED_LIMIT).then(|| Bytes::from(out))
+        from.take(UNPACKED_LIMIT).read_to_end(&mut out).map_err(|_| Cut::Damaged)?;
+        if out.len() as u64 >= UNPACKED_LIMIT { Err(Cut::TooLarge) } else { Ok(Bytes::from(out)) }
     };
     match codec {
-        0 => Some(packed.clone()),
+        0 => Ok(packed.clone()),
         1 => read(&mut flate2::read::MultiGzDecoder::new(&packed[..])),
         2 => snappy(packed),
         3 => read(&mut lz4_flex::frame::FrameDecoder::new(&packed[..])),
-        4 => read(&mut ruzstd::decoding::StreamingDecoder::new(&packed[..]).ok()?),
-        _ => None,
+        4 => read(&mut ruzstd::decoding::StreamingDecoder::new(&packed[..]).map_err(|_| Cut::Damaged)?),
+        _ => Err(Cut::Codec(codec)),
     }
 }
 
 /// Snappy comes bare, or in the framing of the Java library: a head of 16 bytes, then blocks with their lengths.
-fn snappy(packed: &Bytes) -> Option<Bytes> {
-    let block = |bytes: &[u8]| {
-        let declared = snap::raw::decompress_len(bytes).ok()? as u64;
-        (declared < UNPACKED_LIMIT).then(|| snap::raw::Decoder::new().decompress_vec(bytes).ok())?
+fn snappy(packed: &Bytes) -> Result<Bytes, Cut> {
+    let block = |bytes: &[u8], room: u64| {
+        let declared = snap::raw::decompress_len(bytes).map_err(|_| Cut::Damaged)? as u64;
+        if declared >= room {
+            return Err(Cut::TooLarge);
+        }
+        snap::raw::Decoder::new().decompress_vec(bytes).map_err(|_| Cut::Damaged)
     };
     if !packed.starts_with(b"\x82SNAPPY\0") {
-        return block(packed).map(Bytes::from);
+        return block(packed, UNPACKED_LIMIT).map(Bytes::from);
     }
-    let (mut rest, mut out) = (packed.get(16..)?, Vec::new());
+    let (mut rest, mut out) = (packed.get(16..).ok_or(Cut::Damaged)?, Vec::new());
     while rest.len() >= 4 {
         let length = (&rest[..4]).get_u32() as usize;
-        out.extend(block(rest.get(4..length.checked_add(4)?)?)?);
-        if out.len() as u64 >= UNPACKED_LIMIT {
-            return None;
-        }
-        rest = &rest[4 + length..];
+        let end = length.checked_add(4).ok_or(Cut::Damaged)?;
+        let bytes = rest.get(4..end).ok_or(Cut::Damaged)?;
+        out.extend(block(bytes, UNPACKED_LIMIT - out.len() as u64)?);
+        rest = &rest[end..];
     }
-    Some(Bytes::from(out))
+    if rest.is_empty() { Ok(Bytes::from(out)) } else { Err(Cut::Damaged) }
 }
 
 /// CRC-32C (Castagnoli), as the batch format has it.
@@ -196,87 +348,4 @@ fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Writes a zigzag varint below 64.
-    fn small(value: i64) -> u8 {
-        u8::try_from((value << 1) ^ (value >> 63)).expect("small")
-    }
-
-    fn batch(attributes: i16) -> Vec<u8> {
-        let mut record = vec![0, small(5), small(1), small(1), b'k', small(-1), small(2)];
-        for value in [b'1', b'2'] {
-            record.extend([small(1), b'h', small(1), value]);
-        }
-        let mut body = Vec::new();
-        body.extend(attributes.to_be_bytes());
-        body.extend(1i32.to_be_bytes());
-        body.extend(1_000i64.to_be_bytes());
-        body.extend(9_000i64.to_be_bytes());
-        body.extend(7i64.to_be_bytes());
-        body.extend(0i16.to_be_bytes());
-        body.extend(3i32.to_be_bytes());
-        body.extend(1i32.to_be_bytes());
-        body.push(small(record.len() as i64));
-        body.extend(record);
-        let mut out = 40i64.to_be_bytes().to_vec();
-        out.extend((body.len() as i32 + 9).to_be_bytes());
-        out.extend([0, 0, 0, 0, 2]);
-        out.extend(crc32c(&body).to_be_bytes());
-        out.extend(body);
-        out
-    }
-
-    #[test]
-    fn repeated_headers_null_values_and_sequences_are_kept() {
-        let decoded = decode("t", 3, &batch(0).into(), 0);
-        assert!(decoded.notes.is_empty(), "{:?}", decoded.notes);
-        let [record] = &decoded.records[..] else { panic!("one record") };
-        assert_eq!(
-            (record.coordinate.to_string().as_str(), record.value.is_none(), record.sequence),
-            ("t-3@41", true, 4)
-        );
-        let values: Vec<_> = record.headers_named("h").flatten().map(|value| &value[..]).collect();
-        assert_eq!((values, record.timestamp), (vec![&b"1"[..], b"2"], Timestamp::from_millis(1_005)));
-        assert_eq!(decoded.next_offset, Some(42));
-    }
-
-    #[test]
-    fn the_broker_s_clock_and_markers_are_told_apart() {
-        assert_eq!(decode("t", 0, &batch(8).into(), 0).records[0].timestamp, Timestamp::from_millis(9_000));
-        let marker = decode("t", 0, &batch(0x30).into(), 0);
-        assert_eq!((marker.records.len(), marker.control, marker.next_offset), (0, 1, Some(42)));
-    }
-
-    #[test]
-    fn a_cut_last_batch_is_no_damage_and_a_changed_one_is() {
-        let mut two = batch(0);
-        two.extend(&batch(0)[..70]);
-        let decoded = decode("t", 0, &two.into(), 0);
-        assert_eq!((decoded.records.len(), decoded.notes.len()), (1, 0));
-        let mut changed = batch(0);
-        changed[70] ^= 1;
-        assert!(!decode("t", 0, &changed.into(), 0).notes.is_empty());
-    }
-
-    #[test]
-    fn the_sum_is_castagnoli_s() {
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_decode_to_something(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..120, codec in 0i16..8) {
-            decode("t", 0, &Bytes::from(bytes.clone()), 0);
-            let mut near = batch(codec);
-            for (place, byte) in bytes.iter().enumerate() {
-                if let Some(slot) = near.get_mut(at + place) {
-                    *slot = *byte;
-                }
-            }
-            decode("t", 0, &Bytes::from(near), 0);
-        }
-    }
-}
+mod tests;

@@ -62,6 +62,7 @@ fn case() -> Case {
             headers: vec![Header { key: "raw".into(), value: Some(vec![0xff, 0x00].into()) }],
             producer_id: -1,
             producer_epoch: -1,
+            transaction: None,
             sequence: -1,
             exchange: 0,
         }]),

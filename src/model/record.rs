@@ -26,6 +26,8 @@ pub struct Record {
     pub producer_epoch: i16,
     /// Sequence number of this record, `-1` when none.
     pub sequence: i32,
+    /// What became of the transaction that wrote it; `None` when there was none.
+    pub transaction: Option<TransactionEnd>,
     /// The exchange that brought it (index into the case's exchanges).
     pub exchange: u32,
 }
@@ -46,6 +48,28 @@ pub enum RecordClock {
     CreateTime,
     /// The broker, when it appended the batch.
     LogAppendTime,
+}
+
+/// What became of the transaction that wrote a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionEnd {
+    /// Committed: everybody sees it.
+    Committed,
+    /// Aborted: consumers that read committed records never see it.
+    Aborted,
+    /// Not decided for those consumers yet: it is open, or stands behind one that is.
+    Open,
+}
+
+impl TransactionEnd {
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Aborted => "aborted",
+            Self::Open => "open",
+        }
+    }
 }
 
 impl Record {

@@ -132,6 +132,7 @@ pub fn record(coordinate: &str, key: &str, written: i64, headers: &[(&str, Vec<u
         headers: headers.iter().map(header).collect(),
         producer_id: -1,
         producer_epoch: -1,
+        transaction: None,
         sequence: -1,
         exchange: 0,
     }

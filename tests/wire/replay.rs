@@ -1,11 +1,14 @@
 //! A broker that gives recorded answers.
 
 use bytes::{Buf, Bytes};
+use kafka_protocol::messages::{ApiKey, FetchRequest, RequestHeader};
+use kafka_protocol::protocol::Decodable;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+const FETCH: [u8; 2] = [0, 1];
 const METADATA: [u8; 2] = [0, 3];
 const API_VERSIONS: [u8; 2] = [0, 18];
 
@@ -27,9 +30,27 @@ impl Recording {
     }
 }
 
+/// What a request is known by. How many bytes a fetch may bring, and how long it may wait, is no other question; neither is
+/// the program's version, which the request about versions names.
 fn key(request: &[u8]) -> Vec<u8> {
-    // The request about versions names this program's version, which changes with each release.
-    if request.starts_with(&API_VERSIONS) { API_VERSIONS.to_vec() } else { [&request[..4], &request[8..]].concat() }
+    if request.starts_with(&API_VERSIONS) {
+        return API_VERSIONS.to_vec();
+    }
+    if request.starts_with(&FETCH) {
+        let version = i16::from_be_bytes([request[2], request[3]]);
+        let mut body = Bytes::copy_from_slice(request);
+        let mut read = || {
+            RequestHeader::decode(&mut body, ApiKey::Fetch.request_header_version(version)).ok()?;
+            FetchRequest::decode(&mut body, version).ok()
+        };
+        let asked = read().expect("a fetch that the codec wrote");
+        let places = asked.topics.iter().flat_map(|topic| {
+            let name = (topic.topic.0.to_string(), topic.topic_id);
+            topic.partitions.iter().map(move |part| (name.clone(), part.partition, part.fetch_offset))
+        });
+        return format!("fetch {version} {:?}", places.collect::<Vec<_>>()).into_bytes();
+    }
+    [&request[..4], &request[8..]].concat()
 }
 
 /// Reads a `.frames` file.

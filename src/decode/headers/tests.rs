@@ -19,6 +19,7 @@ fn record(headers: &[(&str, &[u8])]) -> Record {
         headers: headers.iter().map(header).collect(),
         producer_id: -1,
         producer_epoch: -1,
+        transaction: None,
         sequence: -1,
         exchange: 0,
     }

@@ -101,7 +101,7 @@ impl Door {
         let mut words = exchange.first();
         loop {
             let asked = SaslAuthenticateRequest::default().with_auth_bytes(words.into());
-            let version = line.version::<SaslAuthenticateRequest>(2)?;
+            let version = line.version::<SaslAuthenticateRequest>(0, 2)?;
             let (answer, _) = line.send(&asked, version).await?;
             if answer.error_code != 0 {
                 secret.forget().await;

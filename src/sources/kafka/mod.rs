@@ -8,9 +8,14 @@
 
 mod client;
 mod door;
+mod groups;
+mod offsets;
+mod question;
 mod queues;
+mod records;
 mod sasl;
 mod shape;
 mod wire;
+mod words;
 
 pub use client::Kafka;

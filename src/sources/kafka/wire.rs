@@ -98,30 +98,34 @@ impl Connection {
         Self { address, door, line: Mutex::new(None) }
     }
 
-    /// Sends the request that `build` makes for the agreed version, at most `newest`, and returns the answer with its
-    /// version and size in bytes.
+    /// Sends the request that `build` makes for the agreed version, from `oldest` to `newest`, and returns the answer with its
+    /// version and size in bytes. Whoever drops this future drops the open line, too: an answer may be under way on it.
     pub(super) async fn call<R: ReadOnly>(
         &self,
         lease: &Lease,
-        newest: i16,
+        until: Instant,
+        (oldest, newest): (i16, i16),
         build: impl Fn(i16) -> R,
     ) -> Result<(R::Response, i16, u64), Broken> {
-        let mut line = self.line.lock().await;
-        line.take_if(|open| open.until.is_some_and(|until| until <= Instant::now()));
+        let mut kept = match tokio::time::timeout_at(until, self.line.lock()).await {
+            Ok(kept) => kept,
+            Err(_) => return Err(Broken::new(FaultKind::TimedOut, "the broker is busy with an earlier request")),
+        };
+        let mut line = kept.take().filter(|open| open.until.is_none_or(|until| until > Instant::now()));
         let work = async {
             loop {
                 if line.is_none() {
-                    *line = Some(Line::open(&self.address, &self.door).await?);
+                    line = Some(Line::open(&self.address, &self.door).await?);
                 }
                 let open = line.as_mut().expect("opened above");
-                let version = open.version::<R>(newest)?;
+                let version = open.version::<R>(oldest, newest)?;
                 match open.send(&build(version), version).await {
                     Ok((answer, size)) => {
                         open.is_used = true;
                         return Ok((answer, version, size));
                     }
                     // A broker closes what was idle for long. Reading twice does no harm, so it is asked anew, once.
-                    Err(broken) if open.is_used && broken.kind == FaultKind::Unreachable => *line = None,
+                    Err(broken) if open.is_used && broken.kind == FaultKind::Unreachable => line = None,
                     Err(broken)
                         if broken.kind == FaultKind::Unreachable && broken.hint.is_none() && !self.door.has_login() =>
                     {
@@ -136,7 +140,7 @@ impl Connection {
         let outcome = tokio::select! {
             biased;
             () = lease.cancelled() => Err(Broken::new(FaultKind::Cancelled, "cancelled")),
-            done = tokio::time::timeout_at(lease.deadline(), work) => {
+            done = tokio::time::timeout_at(until, work) => {
                 done.unwrap_or_else(|_| Err(Broken::new(FaultKind::TimedOut, "no whole answer in time")))
             }
         };
@@ -144,11 +148,14 @@ impl Connection {
             Ok((_, _, size)) if !lease.receive(size) => {
                 Err(Broken::new(FaultKind::BudgetSpent, "budget of bytes spent"))
             }
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                *kept = line;
+                Ok(answer)
+            }
             Err(broken) => {
                 // An answer may still be under way; the next request must not take it for its own.
-                if broken.kind != FaultKind::Unsupported {
-                    *line = None;
+                if broken.kind == FaultKind::Unsupported {
+                    *kept = line;
                 }
                 Err(broken)
             }
@@ -186,15 +193,32 @@ impl Line {
         Ok(line)
     }
 
-    /// Returns the newest version of a request that both sides know, at most `newest`.
-    pub(super) fn version<R: Request>(&self, newest: i16) -> Result<i16, Broken> {
-        let (low, high) = self.versions.get(&R::KEY).copied().unwrap_or((0, -1));
-        let version = high.min(newest).min(R::VERSIONS.max);
-        if version < low.max(R::VERSIONS.min) {
-            let came = format!("the broker offers no version of request {} that is understood", R::KEY);
-            return Err(Broken::new(FaultKind::Unsupported, came));
+    /// Returns the newest version of a request that both sides know, from `oldest` to `newest`.
+    pub(super) fn version<R: Request>(&self, oldest: i16, newest: i16) -> Result<i16, Broken> {
+        let name = ApiKey::try_from(R::KEY).map_or_else(|()| format!("request {}", R::KEY), |key| format!("{key:?}"));
+        let unsupported = |came: String, hint| Err(Broken::new(FaultKind::Unsupported, came).with_hint(hint));
+        let (first, last) = (R::VERSIONS.min.max(oldest), R::VERSIONS.max.min(newest));
+        let Some((low, high)) = self.versions.get(&R::KEY).copied() else {
+            // Brokers of all ages serve metadata; a controller of KRaft does not, but it votes.
+            if R::KEY == ApiKey::Metadata as i16 && self.versions.contains_key(&(ApiKey::Vote as i16)) {
+                let came = "a controller answers there, which serves no clients".to_owned();
+                return unsupported(came, "give the address of a broker instead");
+            }
+            return unsupported(
+                format!("the broker does not offer {name}"),
+                "check its version: it is too old for this question, or something else than Kafka",
+            );
+        };
+        let version = high.min(last);
+        if version >= low.max(first) {
+            return Ok(version);
         }
-        Ok(version)
+        let came = format!("the broker offers {name} in versions {low} to {high}; {first} to {last} are understood");
+        if low > last {
+            unsupported(came, "check for a newer hopscope: the broker is too new for this one")
+        } else {
+            unsupported(came, "check the broker's version: it is too old for this question")
+        }
     }
 
     /// Sends a request and returns its answer with its size on the wire.
