@@ -135,21 +135,19 @@ impl Question<'_> {
             Missing::Fault(_) | Missing::NoLeader => true,
             Missing::Untold => false,
         };
-        if missing.iter().any(|(_, why)| is_movable(why)) && self.may_refresh() {
-            if let Ok(fresh) = self.layout().await {
-                let leader = |layout: &Layout, (topic, at): Place| layout.state.topics[topic].partitions[at].leader;
-                let before: Vec<Option<i32>> = missing.iter().map(|(place, _)| leader(layout, *place)).collect();
-                layout.lead_as(&fresh);
-                let mut again = Vec::new();
-                let mut still = Vec::new();
-                for ((place, why), before) in missing.into_iter().zip(before) {
-                    let is_new = leader(layout, place) != before;
-                    let is_worth = matches!(why, Missing::Code(code) if has_moved(code)) || is_movable(&why) && is_new;
-                    if is_worth { again.push(place) } else { still.push((place, why)) }
-                }
-                still.extend(self.round(layout, &again, kind, &mut fill).await);
-                missing = still;
+        let is_worth_it = missing.iter().any(|(_, why)| is_movable(why)) && self.may_refresh();
+        if is_worth_it && let Ok(fresh) = self.layout().await {
+            let leader = |layout: &Layout, (topic, at): Place| layout.state.topics[topic].partitions[at].leader;
+            let before: Vec<Option<i32>> = missing.iter().map(|(place, _)| leader(layout, *place)).collect();
+            layout.lead_as(&fresh);
+            let (mut again, mut still) = (Vec::new(), Vec::new());
+            for ((place, why), before) in missing.into_iter().zip(before) {
+                let is_new = leader(layout, place) != before;
+                let is_told = matches!(why, Missing::Code(code) if has_moved(code));
+                if is_told || is_movable(&why) && is_new { again.push(place) } else { still.push((place, why)) }
             }
+            still.extend(self.round(layout, &again, kind, &mut fill).await);
+            missing = still;
         }
         layout.mark(&missing, notes);
     }

@@ -107,9 +107,8 @@ impl Connection {
         (oldest, newest): (i16, i16),
         build: impl Fn(i16) -> R,
     ) -> Result<(R::Response, i16, u64), Broken> {
-        let mut kept = match tokio::time::timeout_at(until, self.line.lock()).await {
-            Ok(kept) => kept,
-            Err(_) => return Err(Broken::new(FaultKind::TimedOut, "the broker is busy with an earlier request")),
+        let Ok(mut kept) = tokio::time::timeout_at(until, self.line.lock()).await else {
+            return Err(Broken::new(FaultKind::TimedOut, "the broker is busy with an earlier request"));
         };
         let mut line = kept.take().filter(|open| open.until.is_none_or(|until| until > Instant::now()));
         let work = async {
