@@ -5,6 +5,7 @@ mod laws;
 mod loki;
 mod reach;
 mod rude;
+mod scale;
 mod scenarios;
 mod screens;
 mod tidy;

@@ -123,7 +123,7 @@ pub async fn start(scenario: Scenario, options: Options) -> io::Result<Running> 
     tasks.spawn(http::serve(jaeger_listener, jaeger::respond(Arc::clone(&stage), options.jaeger)));
     tasks.spawn(http::serve(loki_listener, loki::respond(Arc::clone(&stage), options.loki, options.loki_habits)));
     for (node, listener) in brokers.into_iter().enumerate() {
-        tasks.spawn(kafka::serve(listener, Arc::clone(&cluster), node as i32));
+        tasks.spawn(kafka::serve(listener, Arc::clone(&cluster), node));
     }
     Ok(Running { jaeger, loki, kafka, examples, stage, cluster, tasks })
 }

@@ -13,9 +13,9 @@ pub struct QueueState {
     pub cluster: Option<SmolStr>,
     /// Brokers by node id.
     pub brokers: Vec<Broker>,
-    /// Topics by name.
+    /// Topics, sorted by name.
     pub topics: Vec<Topic>,
-    /// Groups by id.
+    /// Groups, sorted by id.
     pub groups: Vec<Group>,
 }
 
@@ -35,7 +35,7 @@ pub struct Broker {
 pub struct Topic {
     /// Name.
     pub name: SmolStr,
-    /// Partitions by index.
+    /// Partitions, sorted by index.
     pub partitions: Vec<Partition>,
 }
 
@@ -124,6 +124,18 @@ pub struct Lag {
     pub behind_transaction: i64,
 }
 
+impl Topic {
+    /// Returns a partition by index.
+    pub fn partition(&self, index: i32) -> Option<&Partition> {
+        // Indices count from 0 without holes, unless a part is hidden.
+        let direct = usize::try_from(index).ok().and_then(|at| self.partitions.get(at));
+        direct.filter(|partition| partition.index == index).or_else(|| {
+            let at = self.partitions.binary_search_by_key(&index, |partition| partition.index).ok()?;
+            Some(&self.partitions[at])
+        })
+    }
+}
+
 impl QueueState {
     /// Counts the groups that committed an offset behind a record.
     pub fn passed(&self, at: &Coordinate) -> usize {
@@ -137,12 +149,14 @@ impl QueueState {
 
     /// Returns a topic by name.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
-        self.topics.iter().find(|topic| topic.name == name)
+        let at = self.topics.binary_search_by(|topic| topic.name.as_str().cmp(name)).ok()?;
+        Some(&self.topics[at])
     }
 
     /// Returns a group by id.
     pub fn group(&self, id: &str) -> Option<&Group> {
-        self.groups.iter().find(|group| group.id == id)
+        let at = self.groups.binary_search_by(|group| group.id.as_str().cmp(id)).ok()?;
+        Some(&self.groups[at])
     }
 
     /// Returns the lag of one commit; `None` when the committed offset or the partition's offsets are not known.
@@ -163,7 +177,7 @@ impl QueueState {
 
     /// Returns one partition.
     pub fn partition(&self, topic: &str, index: i32) -> Option<&Partition> {
-        self.topic(topic)?.partitions.iter().find(|partition| partition.index == index)
+        self.topic(topic)?.partition(index)
     }
 
     /// Returns a group's lag over all its partitions in records, and over how many partitions it is not known.

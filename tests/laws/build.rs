@@ -224,6 +224,10 @@ impl World {
                 });
             }
         }
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        for topic in &mut topics {
+            topic.partitions.sort_by_key(|partition| partition.index);
+        }
         hopscope::model::QueueState { topics, ..Default::default() }
     }
 

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, ListGroupsRequest, ListOffsetsRequest,
+    DescribeGroupsRequest, FetchRequest, FetchResponse, FindCoordinatorRequest, ListGroupsRequest, ListOffsetsRequest,
     MetadataRequest, OffsetFetchRequest, RequestHeader, ResponseHeader, ShareGroupDescribeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::cluster::{Cluster, code};
-use super::{fetch, groups, offsets, topics};
+use super::cluster::code;
+use super::logic::{Brokers, Habit};
 
 /// Every request that is served, with its oldest and newest version. There is no write among them.
 pub const SERVED: &[(ApiKey, i16, i16)] = &[
@@ -38,8 +38,7 @@ pub const SERVED: &[(ApiKey, i16, i16)] = &[
 const MOST_FRAME: usize = 16 << 20;
 
 /// Serves one broker until it is dropped.
-pub async fn serve(listener: TcpListener, cluster: Arc<Cluster>, broker: i32) {
-    let broker = usize::try_from(broker).unwrap_or(0);
+pub async fn serve<B: Brokers>(listener: TcpListener, cluster: Arc<B>, broker: usize) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = listener.accept().await;
@@ -50,7 +49,7 @@ pub async fn serve(listener: TcpListener, cluster: Arc<Cluster>, broker: i32) {
 }
 
 /// Answers requests until the peer leaves, or sends something that is not served.
-async fn converse(mut stream: TcpStream, cluster: Arc<Cluster>, broker: usize) {
+async fn converse<B: Brokers>(mut stream: TcpStream, cluster: Arc<B>, broker: usize) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -63,22 +62,28 @@ async fn converse(mut stream: TcpStream, cluster: Arc<Cluster>, broker: usize) {
         if stream.read_exact(&mut frame).await.is_err() {
             return;
         }
-        let Some(answer) = respond(&cluster, broker, frame.freeze()).await else { return };
+        let Some(answer) = respond(&*cluster, broker, frame.freeze()).await else { return };
+        match cluster.habit(broker) {
+            Habit::Prompt => {}
+            Habit::Slow(wait) => tokio::time::sleep(wait).await,
+            // Until the peer gives up.
+            Habit::Silent => while stream.read_u8().await.is_ok() {},
+        }
         if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
 }
 
-async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<BytesMut> {
+async fn respond<B: Brokers>(cluster: &B, broker: usize, mut frame: Bytes) -> Option<BytesMut> {
     let number = i16::from_be_bytes([frame[0], frame[1]]);
     let version = i16::from_be_bytes([frame[2], frame[3]]);
     let correlation = i32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
     let Ok(api) = ApiKey::try_from(number) else {
-        cluster.count(format!("unknown api {number}"));
+        cluster.count(broker, format!("unknown api {number}"));
         return None;
     };
-    cluster.count(format!("{api:?}"));
+    cluster.count(broker, format!("{api:?}"));
     let (_, oldest, newest) = SERVED.iter().find(|(served, _, _)| *served == api)?;
     let fits = (*oldest..=*newest).contains(&version);
     if api == ApiKey::ApiVersions {
@@ -90,43 +95,42 @@ async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<B
     RequestHeader::decode(&mut frame, api.request_header_version(version)).ok()?;
     let mut out = header(correlation, api.response_header_version(version))?;
     match api {
-        ApiKey::Metadata => topics::metadata(cluster, &MetadataRequest::decode(&mut frame, version).ok()?, version)
-            .encode(&mut out, version),
+        ApiKey::Metadata => {
+            cluster.metadata(&MetadataRequest::decode(&mut frame, version).ok()?, version).encode(&mut out, version)
+        }
         ApiKey::DescribeCluster => {
             DescribeClusterRequest::decode(&mut frame, version).ok()?;
-            topics::describe_cluster(cluster).encode(&mut out, version)
+            cluster.describe_cluster().encode(&mut out, version)
         }
-        ApiKey::DescribeConfigs => {
-            topics::describe_configs(cluster, &DescribeConfigsRequest::decode(&mut frame, version).ok()?)
-                .encode(&mut out, version)
-        }
+        ApiKey::DescribeConfigs => cluster
+            .describe_configs(&DescribeConfigsRequest::decode(&mut frame, version).ok()?)
+            .encode(&mut out, version),
         ApiKey::ListOffsets => {
             let asked = ListOffsetsRequest::decode(&mut frame, version).ok()?;
-            offsets::list(cluster, broker, &asked, version).encode(&mut out, version)
+            cluster.list_offsets(broker, &asked, version).encode(&mut out, version)
         }
         ApiKey::OffsetFetch => {
             let asked = OffsetFetchRequest::decode(&mut frame, version).ok()?;
-            offsets::committed(cluster, broker, &asked, version).encode(&mut out, version)
+            cluster.committed(broker, &asked, version).encode(&mut out, version)
         }
         ApiKey::FindCoordinator => {
             let asked = FindCoordinatorRequest::decode(&mut frame, version).ok()?;
-            offsets::find_coordinator(cluster, &asked, version).encode(&mut out, version)
+            cluster.find_coordinator(&asked, version).encode(&mut out, version)
         }
-        ApiKey::ListGroups => {
-            groups::list(cluster, broker, &ListGroupsRequest::decode(&mut frame, version).ok()?, version)
-                .encode(&mut out, version)
-        }
+        ApiKey::ListGroups => cluster
+            .list_groups(broker, &ListGroupsRequest::decode(&mut frame, version).ok()?, version)
+            .encode(&mut out, version),
         ApiKey::DescribeGroups => {
             let asked = DescribeGroupsRequest::decode(&mut frame, version).ok()?;
-            groups::describe_classic(cluster, broker, &asked, version).encode(&mut out, version)
+            cluster.describe_classic(broker, &asked, version).encode(&mut out, version)
         }
         ApiKey::ConsumerGroupDescribe => {
             let asked = ConsumerGroupDescribeRequest::decode(&mut frame, version).ok()?;
-            groups::describe_consumer(cluster, broker, &asked).encode(&mut out, version)
+            cluster.describe_consumer(broker, &asked).encode(&mut out, version)
         }
         ApiKey::ShareGroupDescribe => {
-            groups::describe_share(&ShareGroupDescribeRequest::decode(&mut frame, version).ok()?)
-                .encode(&mut out, version)
+            let asked = ShareGroupDescribeRequest::decode(&mut frame, version).ok()?;
+            cluster.describe_share(broker, &asked).encode(&mut out, version)
         }
         ApiKey::Fetch => {
             let asked = FetchRequest::decode(&mut frame, version).ok()?;
@@ -139,16 +143,11 @@ async fn respond(cluster: &Cluster, broker: usize, mut frame: Bytes) -> Option<B
 }
 
 /// A fetch that finds nothing waits for records, as long as the client allows.
-async fn fetch_or_wait(
-    cluster: &Cluster,
-    broker: usize,
-    asked: &FetchRequest,
-    version: i16,
-) -> kafka_protocol::messages::FetchResponse {
+async fn fetch_or_wait<B: Brokers>(cluster: &B, broker: usize, asked: &FetchRequest, version: i16) -> FetchResponse {
     const STEP_MS: u64 = 50;
     let mut left_ms = u64::try_from(asked.max_wait_ms).unwrap_or(0).min(30_000);
     loop {
-        let (answer, enough) = fetch::fetch(cluster, broker, asked, version);
+        let (answer, enough) = cluster.fetch(broker, asked, version);
         if enough || left_ms == 0 {
             return answer;
         }
