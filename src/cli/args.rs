@@ -55,7 +55,8 @@ pub struct Arguments {
     /// Wait at most so long for the whole answer
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
-    /// What one question may cost at each source: `requests`, `bytes`, `at_once`, `request_timeout`, `timeout`
+    /// What one question may cost: `requests`, `bytes`, `rows`, `at_once`, `request_timeout`, `timeout` (or `time`), at one source
+    /// alone with its name in front (`loki.requests=50`)
     #[arg(long, global = true, value_name = "NAME=VALUE,...", value_delimiter = ',')]
     pub budget: Vec<String>,
     /// Ask only these sources

@@ -26,6 +26,7 @@ pub fn run(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
     let cancel = CancellationToken::new();
     let caught = signals::listen(cancel.clone());
     let found = runtime.block_on(examine(&sources, &cancel));
+    out.account(&sources);
     let exit = caught.or(exit_of(&found));
     if out.is_json() {
         let report =

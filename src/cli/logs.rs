@@ -16,6 +16,7 @@ use crate::sources::loki::tail::Cursor;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use smol_str::SmolStr;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +83,7 @@ pub fn run(arguments: &Arguments, verb: &LogsVerb, out: &Out) -> Result<Exit, Fa
     let sources = verbs::open(arguments, &profile)?.only(&[SourceKind::Loki]);
     let cancel = CancellationToken::new();
     let caught = signals::listen(cancel.clone());
-    let desk = Desk { sources, cancel, caught, out: *out, form, zone: look.zone };
+    let desk = Desk { sources, cancel, caught, out: *out, form, zone: look.zone, told: Cell::new(0) };
     match verb {
         LogsVerb::Query { limit, .. } | LogsVerb::For { limit, .. } => {
             runtime.block_on(desk.read(&wanted, settings::window(asked), *limit))
@@ -131,6 +132,8 @@ struct Desk {
     out: Out,
     form: Form,
     zone: TimeZone,
+    /// Requests that were told on stderr.
+    told: Cell<u64>,
 }
 
 impl Desk {
@@ -138,7 +141,7 @@ impl Desk {
     async fn ask(&self, ask: &Ask) -> Result<(LineStore, Vec<Note>), Failure> {
         let budgets = self.sources.budgets(&self.cancel);
         let reply = self.sources.ask(ask, &budgets).await;
-        self.out.requests(&reply.exchanges);
+        self.told.set(self.out.requests(&self.sources, self.told.get()));
         let answer = reply.outcome.map_err(|fault| {
             let exit = self.caught.or(Exit::of_faults(std::iter::once(&fault)));
             Failure::faults(&[fault], exit)

@@ -5,7 +5,9 @@ use super::exit::Exit;
 use crate::config::Mistake;
 use crate::export::json;
 use crate::export::report::{ErrorReport, ErrorRow};
-use crate::model::{Exchange, Fault, SafeText};
+use crate::investigate::SourceSet;
+use crate::model::{BreakerState, Fault, SafeText};
+use jiff::tz::TimeZone;
 use std::io::{self, Write};
 
 /// Where and how things are written.
@@ -124,21 +126,42 @@ impl Out {
         }
     }
 
-    /// Writes the requests that were made, when that is wanted.
-    pub fn requests(self, exchanges: &[Exchange]) {
-        if !self.verbose {
-            return;
+    /// Writes the requests that were made after the first `told`, when that is wanted. Returns how many were made in all.
+    pub fn requests(self, sources: &SourceSet, told: u64) -> u64 {
+        let made = sources.requests_made();
+        if self.verbose && made > told {
+            let requests = sources.requests();
+            let fresh = usize::try_from(made - told).unwrap_or(usize::MAX);
+            let missing = fresh.saturating_sub(requests.entries.len());
+            if missing > 0 {
+                Self::stderr(&format!("{missing} earlier requests are not kept"));
+            }
+            for exchange in requests.entries.iter().skip(requests.entries.len().saturating_sub(fresh)) {
+                Self::stderr(&format!(
+                    "{:<6} {:>7} {:>6} rows {:>9} bytes  {}  {}",
+                    exchange.source.name(),
+                    exchange.took.human(),
+                    exchange.rows,
+                    exchange.bytes,
+                    exchange.status.as_str(),
+                    exchange.request.as_str()
+                ));
+            }
         }
-        for exchange in exchanges {
-            Self::stderr(&format!(
-                "{:<6} {:>7} {:>6} rows {:>9} bytes  {}  {}",
-                exchange.source.name(),
-                exchange.took.human(),
-                exchange.rows,
-                exchange.bytes,
-                exchange.status.as_str(),
-                exchange.request.as_str()
-            ));
+        made
+    }
+
+    /// Writes every request, what the question has cost of its budget, and which breakers are not closed, when that is wanted.
+    pub fn account(self, sources: &SourceSet) {
+        self.requests(sources, 0);
+        let Some((all, each)) = sources.spent().filter(|_| self.verbose) else { return };
+        Self::stderr(&format!("{:<6} {}", "all", all.words()));
+        for (source, spent) in each {
+            let breaker = match sources.breaker_of(source) {
+                BreakerState::Closed => String::new(),
+                state => format!("; breaker {}", state.words(|at| at.clock(&TimeZone::UTC))),
+            };
+            Self::stderr(&format!("{:<6} {}{breaker}", source.name(), spent.words()));
         }
     }
 

@@ -23,30 +23,13 @@ pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
         flag("--kafka-config", "kafka.properties_file", &arguments.kafka_config),
         flag("--timeout", "limits.timeout", &arguments.timeout),
     ];
-    let mut flags: Vec<(&'static str, &'static str, String)> = flags.into_iter().flatten().collect();
-    flags.extend(budget(&arguments.budget)?);
+    let flags = flags.into_iter().flatten().collect();
     let layers =
         Layers { file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())), variable: &variable, flags };
-    load(&layers).map_err(Failure::mistakes)
-}
-
-/// Reads `--budget requests=500,bytes=1GiB`: each part is a setting below `[limits]`.
-fn budget(parts: &[String]) -> Result<Vec<(&'static str, &'static str, String)>, Failure> {
-    let known: Vec<&'static str> = keys::KEYS.iter().filter_map(|key| key.name.strip_prefix("limits.")).collect();
-    let read = |part: &String| {
-        let (name, value) = part.split_once('=')?;
-        let key = keys::KEYS.iter().find(|key| key.name.strip_prefix("limits.") == Some(name.trim()))?;
-        Some(("--budget", key.name, value.trim().to_owned()))
-    };
-    let one = |part: &String| {
-        read(part).ok_or_else(|| {
-            let fix = format!("write it as requests=500,bytes=1GiB; known are {}", known.join(", "));
-            Mistake::new("--budget", &format!("`{part}` names no limit"), &fix)
-        })
-    };
-    let (good, bad): (Vec<_>, Vec<_>) = parts.iter().map(one).partition(Result::is_ok);
-    let mistakes: Vec<Mistake> = bad.into_iter().filter_map(Result::err).collect();
-    if mistakes.is_empty() { Ok(good.into_iter().flatten().collect()) } else { Err(Failure::mistakes(mistakes)) }
+    let mut loaded = load(&layers).map_err(Failure::mistakes)?;
+    let mistakes: Vec<Mistake> =
+        arguments.budget.iter().filter_map(|part| loaded.limit("--budget", part).err()).collect();
+    if mistakes.is_empty() { Ok(loaded) } else { Err(Failure::mistakes(mistakes)) }
 }
 
 /// Returns the file that is read, and what names it; the user's own has no name.

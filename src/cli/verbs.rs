@@ -38,7 +38,7 @@ pub fn now_of(arguments: &Arguments, profile: &Profile, runtime: &Runtime, out: 
     let cancel = CancellationToken::new();
     let caught = signals::listen(cancel.clone());
     let now = runtime.block_on(read_now(&sources, asked.at, window, &cancel, |_| ()));
-    out.requests(&now.exchanges);
+    out.account(&sources);
     let exit = caught.or(Exit::of_now(&now));
     Ok(out.data(&(form(arguments).now)(&now, &look, exit.code()), exit))
 }
@@ -55,7 +55,7 @@ pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out
     let caught = signals::listen(cancel.clone());
     let (publish, _) = watch::channel(Arc::new(investigate_follow::blank(&sources, anchor.clone(), asked)));
     let case = runtime.block_on(investigate_follow::follow(&sources, anchor, asked, &publish, &cancel));
-    out.requests(&case.exchanges);
+    out.account(&sources);
     let exit = caught.or(Exit::of_case(&case));
     Ok(out.data(&(form(arguments).story)(&case, &look, exit.code()), exit))
 }
@@ -91,7 +91,7 @@ pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
     let caught = signals::listen(cancel.clone());
     let budgets = sources.budgets(&cancel);
     let reply = runtime.block_on(sources.ask(&Ask::Queues, &budgets));
-    out.requests(&reply.exchanges);
+    out.account(&sources);
     let answer = reply.outcome.map_err(|fault| {
         let exit = caught.or(Exit::of_faults(std::iter::once(&fault)));
         Failure::faults(&[fault], exit)

@@ -2,6 +2,7 @@
 
 use super::keys::{self, Kind};
 use super::mistake::Mistake;
+use crate::model::SourceKind;
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
@@ -100,7 +101,14 @@ impl Walk<'_> {
         let at = if table.is_empty() { "the top level".to_owned() } else { format!("[{table}]") };
         let fix = match keys::below(table) {
             names if names.is_empty() => "remove it".to_owned(),
-            names => format!("known here: {}", names.join(", ").replace('*', "any name")),
+            names => {
+                let star = if table == "limits" || table.ends_with(".limits") {
+                    SourceKind::ALL.map(SourceKind::name).join(", ")
+                } else {
+                    "any name".to_owned()
+                };
+                format!("known here: {}", names.join(", ").replace('*', &star))
+            }
         };
         self.mistake(place, &format!("unknown key `{key}` in {at}"), &fix);
     }

@@ -1,5 +1,6 @@
 //! Every setting there is, what its values look like, and which environment variable sets it.
 
+use crate::model::SourceKind;
 use std::time::Duration;
 use url::Url;
 
@@ -104,9 +105,28 @@ pub const KEYS: &[Key] = &[
     key("profile.*.kafka.insecure", Kind::Flag, None),
     key("limits.requests", Kind::Count, None),
     key("limits.bytes", Kind::Bytes, None),
+    key("limits.rows", Kind::Count, None),
     key("limits.at_once", Kind::Count, None),
     key("limits.request_timeout", Kind::Duration, Some("HOPSCOPE_REQUEST_TIMEOUT")),
     key("limits.timeout", Kind::Duration, Some("HOPSCOPE_TIMEOUT")),
+    key("limits.*.requests", Kind::Count, None),
+    key("limits.*.bytes", Kind::Bytes, None),
+    key("limits.*.rows", Kind::Count, None),
+    key("limits.*.at_once", Kind::Count, None),
+    key("limits.*.request_timeout", Kind::Duration, None),
+    key("limits.*.timeout", Kind::Duration, None),
+    key("profile.*.limits.requests", Kind::Count, None),
+    key("profile.*.limits.bytes", Kind::Bytes, None),
+    key("profile.*.limits.rows", Kind::Count, None),
+    key("profile.*.limits.at_once", Kind::Count, None),
+    key("profile.*.limits.request_timeout", Kind::Duration, None),
+    key("profile.*.limits.timeout", Kind::Duration, None),
+    key("profile.*.limits.*.requests", Kind::Count, None),
+    key("profile.*.limits.*.bytes", Kind::Bytes, None),
+    key("profile.*.limits.*.rows", Kind::Count, None),
+    key("profile.*.limits.*.at_once", Kind::Count, None),
+    key("profile.*.limits.*.request_timeout", Kind::Duration, None),
+    key("profile.*.limits.*.timeout", Kind::Duration, None),
 ];
 
 /// Returns the setting of a dotted name as a file spells it.
@@ -115,19 +135,28 @@ pub fn find(name: &str) -> Option<&'static Key> {
         let mut pattern = key.name.split('.');
         // A header name may hold dots, so the last star takes the rest.
         let mut parts = name.splitn(key.name.split('.').count(), '.');
-        pattern.by_ref().zip(parts.by_ref()).all(|(want, is)| want == "*" || want == is)
+        let mut before = "";
+        pattern.by_ref().zip(parts.by_ref()).all(|(want, is)| fits(std::mem::replace(&mut before, want), want, is))
             && pattern.next().is_none()
             && parts.next().is_none()
             && name.split('.').count() >= key.name.split('.').count()
     })
 }
 
+/// Says whether a part of a name fits a part of a pattern; below `limits` only the names of sources can be chosen.
+fn fits(before: &str, want: &str, is: &str) -> bool {
+    want == is || want == "*" && (before != "limits" || SourceKind::ALL.into_iter().any(|source| source.name() == is))
+}
+
 /// Returns the names that may stand below a table, for a mistake's remedy.
 pub fn below(table: &str) -> Vec<&'static str> {
     let depth = if table.is_empty() { 0 } else { table.split('.').count() };
-    let fits =
-        |key: &&Key| key.name.split('.').zip(table.split('.')).take(depth).all(|(want, is)| want == "*" || want == is);
-    let mut names: Vec<&str> = KEYS.iter().filter(fits).filter_map(|key| key.name.split('.').nth(depth)).collect();
+    let is_below = |key: &&Key| {
+        let mut before = "";
+        let mut pairs = key.name.split('.').zip(table.split('.')).take(depth);
+        pairs.all(|(want, is)| fits(std::mem::replace(&mut before, want), want, is))
+    };
+    let mut names: Vec<&str> = KEYS.iter().filter(is_below).filter_map(|key| key.name.split('.').nth(depth)).collect();
     names.dedup();
     names
 }

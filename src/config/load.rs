@@ -3,8 +3,9 @@
 use super::file::{self, Written};
 use super::kafka;
 use super::keys::{self, KEYS, Kind};
+use super::limits::Limits;
 use super::mistake::Mistake;
-use super::profile::{HttpEndpoint, HttpLogin, Limits, Profile, Way};
+use super::profile::{HttpEndpoint, HttpLogin, Profile, Way};
 use super::security::Section;
 use crate::model::SafeText;
 use secrecy::SecretString;
@@ -141,6 +142,7 @@ fn built_in() -> Values {
     let rows = [
         ("limits.requests", limits.requests.to_string()),
         ("limits.bytes", format!("{}MiB", limits.bytes >> 20)),
+        ("limits.rows", limits.rows.to_string()),
         ("limits.at_once", limits.at_once.to_string()),
         ("limits.request_timeout", format!("{}s", limits.request_timeout.as_secs())),
         ("limits.timeout", format!("{}s", limits.timeout.as_secs())),
@@ -155,22 +157,20 @@ fn assemble(
     mistakes: &mut Vec<Mistake>,
 ) -> Profile {
     let text = |name: &str| values.get(name).map(|(value, _)| value.as_str());
-    // Every value was checked on its way in, so a reading that fails here has its mistake already.
-    let limit = |name: &str| text(name).expect("limits are built in");
-    let defaults = Limits::default();
+    let mut limits = Limits::default();
+    for (name, (value, _)) in values {
+        // Every value was checked on its way in, so what cannot be set here has its mistake already.
+        if let Some(name) = name.strip_prefix("limits.") {
+            limits.set(name, value).ok();
+        }
+    }
     Profile {
         name,
         jaeger: endpoint("jaeger", "x-tenant", Section { source: "jaeger", values, variable, mistakes }),
         loki: endpoint("loki", "X-Scope-OrgID", Section { source: "loki", values, variable, mistakes }),
         loki_selector: text("loki.selector").map(str::to_owned),
         kafka: kafka::endpoint(Section { source: "kafka", values, variable, mistakes }),
-        limits: Limits {
-            requests: limit("limits.requests").parse().unwrap_or(defaults.requests),
-            bytes: keys::bytes(limit("limits.bytes")).unwrap_or(defaults.bytes),
-            at_once: limit("limits.at_once").parse().unwrap_or(defaults.at_once),
-            request_timeout: keys::duration(limit("limits.request_timeout")).unwrap_or(defaults.request_timeout),
-            timeout: keys::duration(limit("limits.timeout")).unwrap_or(defaults.timeout),
-        },
+        limits,
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 25));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 28));
     }
 
     #[test]

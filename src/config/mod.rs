@@ -10,6 +10,7 @@
 pub mod file;
 pub mod kafka;
 pub mod keys;
+pub mod limits;
 pub mod load;
 pub mod mistake;
 pub mod profile;
@@ -17,7 +18,8 @@ mod properties;
 pub mod security;
 
 pub use kafka::{KafkaEndpoint, Login, Mechanism};
+pub use limits::Limits;
 pub use load::{Layers, Loaded, Origin, Setting, load};
 pub use mistake::Mistake;
-pub use profile::{HttpEndpoint, HttpLogin, Limits, Profile, Way};
+pub use profile::{HttpEndpoint, HttpLogin, Profile, Way};
 pub use security::{Checks, Credential, Tls};

@@ -1,9 +1,9 @@
 //! The sources of one environment.
 
 use super::kafka::KafkaEndpoint;
+use super::limits::Limits;
 use super::security::{Credential, Tls};
 use secrecy::SecretString;
-use std::time::Duration;
 use url::Url;
 
 /// Where the sources of one environment are.
@@ -63,32 +63,5 @@ impl HttpEndpoint {
     /// Returns an endpoint without headers, login and special ways.
     pub fn new(url: Url) -> Self {
         Self { url, headers: Vec::new(), login: None, tls: Tls::default(), way: Way::default() }
-    }
-}
-
-/// What one investigation may cost, per kind of source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests to one source.
-    pub requests: u32,
-    /// Bytes received from one source.
-    pub bytes: u64,
-    /// Requests under way at one source at a time.
-    pub at_once: usize,
-    /// Wait for one request: connection to last byte.
-    pub request_timeout: Duration,
-    /// Wait for the whole investigation.
-    pub timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            requests: 240,
-            bytes: 512 << 20,
-            at_once: 4,
-            request_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(30),
-        }
     }
 }

@@ -80,6 +80,11 @@ impl Decoder {
         self.framer.push(bytes);
     }
 
+    /// Returns how many lines there are so far.
+    pub fn lines(&self) -> usize {
+        self.framer.shape().store.len()
+    }
+
     /// Returns the lines, what the answer held, and remarks about what could not be read.
     pub fn finish(self) -> (LineStore, Counts, Vec<Note>) {
         let (streams, notes) = self.framer.finish();

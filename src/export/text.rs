@@ -6,7 +6,9 @@ use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::journey::{Row, RowKind};
 use crate::model::now::Light;
-use crate::model::{Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text};
+use crate::model::{
+    BreakerState, Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text,
+};
 use std::fmt::Write;
 
 /// Lines of a record's value that are shown.
@@ -206,6 +208,15 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
         }
     };
     page.line(&format!("  {:<6} {}{counts}", coverage.source.name(), coverage.reach.word()));
+    // Said where it explains an answer; JSON has the numbers always.
+    if let Some(part) = coverage.spent.spent().filter(|_| coverage.spent.requests.limit > 0) {
+        page.line(&format!("         budget of {part} spent: {}", coverage.spent.words()));
+    }
+    if coverage.breaker != BreakerState::Closed {
+        let clock = |at: Timestamp| at.clock(&page.look.zone);
+        let words = coverage.breaker.words(clock);
+        page.line(&format!("         breaker {words}"));
+    }
     for fault in &coverage.faults {
         let said = format!("{}: {} ({})", fault.kind.word(), fault.came.as_str(), fault.asked.as_str());
         page.wrapped(11, &format!("         {said}"));

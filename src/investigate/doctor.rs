@@ -168,9 +168,7 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets) -> Checku
             );
         }
     }
-    let ((requests, bytes), limits) = (budgets.of(kind).used(), sources.limits());
-    let seen =
-        format!("{requests} of {} requests and {bytes} of {} bytes were used for this", limits.requests, limits.bytes);
+    let seen = format!("used for this: {}", budgets.of(kind).cost().words());
     found.add("limits", Finding::Good, seen, "");
     found
 }

@@ -6,7 +6,7 @@ use crate::model::now::{ErrorTrace, GroupLag, Lamp, Light, Now};
 use crate::model::queue::Group;
 use crate::model::{
     Ask, Exchange, Fault, FaultKind, Nanos, Note, QueueState, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore,
-    Timestamp, Window,
+    Spent, Timestamp, Window,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -73,7 +73,17 @@ fn lamp(sources: &SourceSet, source: SourceKind) -> Lamp {
         None => (Light::Off, SafeText::own("not configured")),
     };
     let address = sources.get(source).map_or_else(SafeText::default, |found| found.address());
-    Lamp { source, address, light, detail, slowest: None, faults: Vec::new(), notes: Vec::new() }
+    Lamp {
+        source,
+        address,
+        light,
+        detail,
+        slowest: None,
+        faults: Vec::new(),
+        notes: Vec::new(),
+        spent: Spent::default(),
+        breaker: sources.breaker_of(source),
+    }
 }
 
 async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budgets: &Budgets) -> Part {
@@ -108,6 +118,7 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
         (true, false) => Light::Partial,
         (false, _) => Light::Down,
     };
+    (part.lamp.spent, part.lamp.breaker) = (budgets.of(kind).cost(), sources.breaker_of(kind));
     part.lamp.slowest = part.exchanges.iter().map(|exchange| exchange.took).max();
     part
 }

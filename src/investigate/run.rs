@@ -41,6 +41,14 @@ pub async fn drive<R: Rounds>(
     cancel: &CancellationToken,
 ) -> Case {
     let budgets = sources.budgets(cancel);
+    let known = |hunt: &mut R| {
+        let mut case = hunt.known();
+        for coverage in &mut case.coverage {
+            let kind = coverage.source;
+            (coverage.spent, coverage.breaker) = (budgets.of(kind).cost(), sources.breaker_of(kind));
+        }
+        case
+    };
     let deadline = Instant::now() + sources.limits().timeout;
     // Where nobody looks on the way (a verb that prints at the end), nothing is worked out for them.
     let is_seen = !publish.is_closed();
@@ -77,7 +85,7 @@ pub async fn drive<R: Rounds>(
                 }
                 Some((number, rows)) = arriving.recv() => {
                     hunt.glimpse(number, rows);
-                    publish.send_replace(Arc::new(hunt.known()));
+                    publish.send_replace(Arc::new(known(hunt)));
                     shown = Instant::now();
                     continue;
                 }
@@ -88,7 +96,7 @@ pub async fn drive<R: Rounds>(
             // What is known is worked out anew for each look at it: in full at the end of a round, and in between only as
             // often as a person can see.
             if is_seen && (waiting.is_empty() || shown.elapsed() >= PACE) {
-                publish.send_replace(Arc::new(hunt.known()));
+                publish.send_replace(Arc::new(known(hunt)));
                 shown = Instant::now();
             }
         }
@@ -98,7 +106,7 @@ pub async fn drive<R: Rounds>(
             }
         }
     }
-    let mut case = hunt.known();
+    let mut case = known(hunt);
     match (stopped, &case.progress) {
         (Some((_, reason)), _) => case.progress = Progress::Stopped { reason },
         (None, Progress::Running { .. }) => case.progress = Progress::Complete,

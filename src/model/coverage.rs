@@ -1,6 +1,7 @@
 //! What was searched, what was not, and why: the part of an answer that keeps it honest.
 
 use super::ask::{Fault, Note, Signal, SourceKind};
+use super::budget::{BreakerState, Spent};
 use super::text::SafeText;
 use super::time::Window;
 use serde::Serialize;
@@ -38,6 +39,10 @@ pub struct SourceCoverage {
     pub faults: Vec<Fault>,
     /// Remarks, each different one once.
     pub notes: Vec<Note>,
+    /// What the question has cost at this source.
+    pub spent: Spent,
+    /// Whether the source is left alone.
+    pub breaker: BreakerState,
 }
 
 /// Why something is not there. Five different answers, never mixed.
@@ -88,7 +93,17 @@ pub struct LedgerEntry {
 impl SourceCoverage {
     /// Returns the coverage of a source that nothing was asked of yet.
     pub fn untouched(source: SourceKind, reach: Reach) -> Self {
-        Self { source, reach, asked: 0, answered: 0, window: None, faults: Vec::new(), notes: Vec::new() }
+        Self {
+            source,
+            reach,
+            asked: 0,
+            answered: 0,
+            window: None,
+            faults: Vec::new(),
+            notes: Vec::new(),
+            spent: Spent::default(),
+            breaker: BreakerState::Closed,
+        }
     }
 
     /// Says whether answers that rest on this source are as good as the source can give.

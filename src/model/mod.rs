@@ -10,6 +10,7 @@
 //! Copy `queue.rs` when adding a kind of state; change anything here only with care, since all depend on it.
 
 pub mod ask;
+pub mod budget;
 pub mod case;
 pub mod coverage;
 pub mod id;
@@ -26,6 +27,7 @@ pub mod time;
 pub mod verdict;
 
 pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply, Rows, ScanFrom, Signal, SourceKind};
+pub use budget::{BreakerState, Measure, Spent};
 pub use case::Case;
 pub use coverage::{Absence, LedgerEntry, NotFollowed, Reach, SourceCoverage};
 pub use id::{Coordinate, Identity, SpanId, TraceId};

@@ -1,6 +1,7 @@
 //! The state of the world at a glance: what the Now screen and `hopscope now` show.
 
 use super::ask::{Exchange, Fault, Note, Signal, SourceKind};
+use super::budget::{BreakerState, Spent};
 use super::id::TraceId;
 use super::queue::QueueState;
 use super::text::SafeText;
@@ -57,6 +58,10 @@ pub struct Lamp {
     pub faults: Vec<Fault>,
     /// Remarks of this reading.
     pub notes: Vec<Note>,
+    /// What this reading has cost at it.
+    pub spent: Spent,
+    /// Whether it is left alone.
+    pub breaker: BreakerState,
 }
 
 /// Colour and letter of a lamp.

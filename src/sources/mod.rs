@@ -13,8 +13,10 @@ pub mod http;
 pub mod jaeger;
 pub mod kafka;
 pub mod lease;
+pub mod log;
 pub mod loki;
 pub mod secret;
+pub mod shell;
 pub mod tls;
 
 use crate::model::{Ask, Fault, Nanos, Reply, Rows, SafeText, SourceKind};

@@ -1,6 +1,7 @@
 //! The HTTP client of one endpoint: trust, the way there, and how a person would repeat it.
 
 use crate::config::{Checks, HttpEndpoint, HttpLogin, Tls, Way};
+use crate::sources::shell::quote;
 use crate::sources::tls::{self, Roots};
 use reqwest::{Client, Proxy, redirect};
 use rustls::ClientConfig;
@@ -51,7 +52,7 @@ fn trust(endpoint: &HttpEndpoint) -> Result<(ClientConfig, Roots), String> {
 /// Writes what curl needs to go the same way with the same trust; secrets are `***`.
 pub(super) fn curl(endpoint: &HttpEndpoint, line: &mut String) {
     let mut option = |name: &str, value: &str| {
-        write!(line, " {name} {}", super::quote(value)).expect("a string takes any text");
+        write!(line, " {name} {}", quote(value)).expect("a string takes any text");
     };
     if let Some(file) = &endpoint.tls.ca_file {
         option("--cacert", &file.to_string_lossy());

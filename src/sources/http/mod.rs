@@ -1,30 +1,32 @@
 //! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
 
 mod client;
+mod retry;
 
 use super::lease::{Budget, Lease};
 use super::secret::Secret;
+use super::shell::quote;
 use super::tls::{self, Roots};
 use crate::config::{HttpEndpoint, HttpLogin};
-use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind, Timestamp};
-use backon::{BackoffBuilder, ExponentialBuilder};
+use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use retry::Retries;
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
 /// Bytes kept of the body of an answer that is no success.
 const ERROR_TEXT: usize = 64 << 10;
-/// Tries after the first one.
-const RETRIES: usize = 2;
+/// The shortest text of one row: a tuple of a time and a line, or a span, is longer.
+const ROW: u64 = 16;
 
 /// One endpoint; connections are made when first needed and kept.
 #[derive(Debug)]
@@ -43,6 +45,11 @@ pub struct Http {
 pub trait BodySink: Send {
     /// Takes the next bytes; [`ControlFlow::Break`] ends the request early, which is no fault.
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<()>;
+
+    /// Returns how many rows were decoded so far; they are counted against the budget.
+    fn rows(&self) -> u64 {
+        0
+    }
 }
 
 impl BodySink for Vec<u8> {
@@ -64,7 +71,7 @@ pub struct Head {
 /// What became of a request.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Each try, in order; `rows` is for the caller to fill in.
+    /// Each try, in order.
     pub exchanges: Vec<Exchange>,
     /// What was asked of whom, without credentials: `GET http://127.0.0.1:3100/loki/api/v1/labels`.
     pub asked: SafeText,
@@ -270,12 +277,7 @@ impl Http {
 
     async fn fetch(&self, budget: &Budget, mut plan: Plan<'_>, sink: &mut dyn BodySink) -> Fetched {
         let (mut exchanges, asked) = (Vec::new(), plan.asked.clone());
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(150))
-            .with_max_times(RETRIES)
-            .with_jitter()
-            .build();
-        let mut until: Option<Instant> = None;
+        let mut retries = Retries::default();
         let mut renewed = false;
         match self.login(&asked).await {
             Ok(Some(value)) => drop(plan.headers.insert(AUTHORIZATION, value)),
@@ -287,20 +289,19 @@ impl Http {
                 Ok(lease) => lease,
                 Err(fault) => break Err(fault),
             };
-            let deadline = *until.get_or_insert(lease.deadline());
-            let at = Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX));
-            let (begun, mut bytes, mut asks_wait) = (Instant::now(), 0, None);
-            let tried = self.attempt(&plan, &lease, deadline, sink, &mut bytes, &mut asks_wait).await;
+            let underway = lease.begin(plan.line.clone());
+            let (mut bytes, mut asks_wait, before) = (0, None, sink.rows());
+            let tried = self.attempt(&plan, &lease, sink, &mut bytes, &mut asks_wait).await;
+            // A turn is for a request, not for the wait until the next one.
+            drop(lease);
             let status = match &tried {
                 Ok(head) if head.is_success() => SafeText::own("ok"),
                 Ok(head) => SafeText::from(head.status.to_string()),
                 Err(failure) => failure.fault.came.cut(120),
             };
-            let took = Nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
-            let request = plan.line.clone();
-            exchanges.push(Exchange { source: self.source, request, at, took, bytes, rows: 0, status });
+            exchanges.push(underway.done(bytes, sink.rows() - before, status));
             let again = match &tried {
-                Ok(head) => matches!(head.status, 429 | 502 | 503),
+                Ok(head) => retry::is_worth(head.status, &head.text),
                 Err(failure) => failure.again,
             };
             // A token may have run out since its command printed it.
@@ -315,13 +316,10 @@ impl Http {
                 continue;
             }
             let done = tried.map_err(|failure| failure.fault);
-            let Some(wait) = again.then(|| waits.next()).flatten() else { break done };
-            let wait = asks_wait.unwrap_or(wait);
-            if wait >= deadline.saturating_duration_since(Instant::now()) {
-                break done;
-            }
+            let wait = again.then(|| retries.next(asks_wait, budget.time_left())).flatten();
+            let Some(wait) = wait else { break done };
             tokio::select! {
-                () = lease.cancelled() => break done,
+                () = budget.cancelled() => break done,
                 () = tokio::time::sleep(wait) => {}
             }
         };
@@ -332,7 +330,6 @@ impl Http {
         &self,
         plan: &Plan<'_>,
         lease: &Lease,
-        deadline: Instant,
         sink: &mut dyn BodySink,
         bytes: &mut u64,
         asks_wait: &mut Option<Duration>,
@@ -344,14 +341,13 @@ impl Http {
                 return Err(self.end(FaultKind::Unsupported, plan, why.clone(), hint));
             }
         };
-        let deadline = deadline.min(lease.deadline());
         let request = client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
         let request = if plan.form.is_empty() { request } else { form(request, plan.form) };
         let talk = async {
             let answer = request.send().await.map_err(|error| self.broken(plan, &error, 0))?;
-            *asks_wait = retry_after(&answer);
-            if let Some(theirs) = date(&answer) {
-                let ours = jiff::Timestamp::now().as_second();
+            let ours = jiff::Timestamp::now().as_second();
+            *asks_wait = retry::asked_wait(answer.headers(), ours);
+            if let Some(theirs) = answer.headers().get(DATE).and_then(retry::instant) {
                 *self.ahead.lock().expect("no holder panics") = Some(Nanos::from_secs(theirs.saturating_sub(ours)));
             }
             self.read(plan, lease, answer, sink, bytes).await
@@ -359,7 +355,7 @@ impl Http {
         let result = tokio::select! {
             biased;
             () = lease.cancelled() => None,
-            result = timeout_at(deadline, talk) => Some(result),
+            result = timeout_at(lease.deadline(), talk) => Some(result),
         };
         match result {
             None => Err(self.end(FaultKind::Cancelled, plan, "cancelled".to_owned(), "ask again")),
@@ -390,15 +386,24 @@ impl Http {
                 Err(error) => return Err(self.broken(plan, &error, *bytes)),
             };
             *bytes += chunk.len() as u64;
-            if !lease.receive(chunk.len() as u64) {
-                let came = format!("budget of bytes spent after {bytes} bytes of this answer");
-                return Err(self.end(FaultKind::TooLarge, plan, came, "narrow the question or raise the budget"));
-            }
+            let admitted = lease.admit(chunk.len() as u64);
             if status.is_success() {
-                if sink.take(&chunk).is_break() {
-                    break;
+                match take(sink, lease, &chunk[..admitted as usize]) {
+                    Taken::All => {}
+                    Taken::Enough => break,
+                    Taken::NoRowsLeft => {
+                        let came = format!("budget of rows spent after {} rows of this answer", sink.rows());
+                        let hint = "narrow the question, or raise limits.rows (--budget rows=...)";
+                        return Err(self.end(FaultKind::TooLarge, plan, came, hint));
+                    }
                 }
-            } else {
+            }
+            if admitted < chunk.len() as u64 {
+                let came = format!("budget of bytes spent after {bytes} bytes of this answer");
+                let hint = "narrow the question, or raise limits.bytes (--budget bytes=...)";
+                return Err(self.end(FaultKind::TooLarge, plan, came, hint));
+            }
+            if !status.is_success() {
                 text.extend_from_slice(&chunk[..chunk.len().min(ERROR_TEXT - text.len())]);
                 if text.len() == ERROR_TEXT {
                     break;
@@ -457,25 +462,44 @@ impl Http {
             let came = format!("the connection ended before an answer: {words}");
             (FaultKind::Unreachable, came, "look at the server's own log, and at proxies on the way")
         };
-        Failure { again: error.is_connect(), ..self.end(kind, plan, came, hint) }
+        // Not a byte came, so it was no connection, or one that was lost (perhaps an idle one).
+        Failure { again: kind == FaultKind::Unreachable, ..self.end(kind, plan, came, hint) }
     }
+}
+
+/// What became of a part of a body.
+enum Taken {
+    All,
+    /// The sink wants no more.
+    Enough,
+    NoRowsLeft,
+}
+
+/// Hands a part of a body on. Near the end of the budget of rows it goes on in pieces that cannot hold more rows than are left.
+fn take(sink: &mut dyn BodySink, lease: &Lease, mut bytes: &[u8]) -> Taken {
+    while !bytes.is_empty() {
+        let left = lease.rows_left();
+        if left == 0 {
+            return Taken::NoRowsLeft;
+        }
+        let piece = usize::try_from(left.saturating_mul(ROW)).unwrap_or(usize::MAX).min(bytes.len());
+        let before = sink.rows();
+        let flow = sink.take(&bytes[..piece]);
+        let came = sink.rows() - before;
+        if lease.rows(came) < came {
+            return Taken::NoRowsLeft;
+        }
+        if flow.is_break() {
+            return Taken::Enough;
+        }
+        bytes = &bytes[piece..];
+    }
+    Taken::All
 }
 
 fn form(request: RequestBuilder, pairs: &[(&str, String)]) -> RequestBuilder {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     request.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
-}
-
-/// Returns the server's time in seconds.
-fn date(answer: &Response) -> Option<i64> {
-    let text = answer.headers().get(DATE)?.to_str().ok()?;
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(at.as_second())
-}
-
-fn retry_after(answer: &Response) -> Option<Duration> {
-    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// Returns the URL without name and password.
@@ -484,11 +508,6 @@ fn bare(url: &Url) -> Url {
     // Both fail only for URLs that cannot hold credentials.
     let (_, _) = (bare.set_username(""), bare.set_password(None));
     bare
-}
-
-/// Quotes for a POSIX shell.
-fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -85,6 +85,13 @@ impl BodySink for Feed<'_> {
         }
         ControlFlow::Continue(())
     }
+
+    fn rows(&self) -> u64 {
+        match &self.decoder {
+            Decoder::Internal(decoder) => decoder.so_far().len() as u64,
+            Decoder::V3(decoder) => decoder.so_far().len() as u64,
+        }
+    }
 }
 
 /// Returns the traces that hold a span for which `test` is true.

@@ -56,6 +56,11 @@ impl Kafka {
         )
     }
 
+    /// Returns a command line with what it needs to enter this cluster.
+    pub(super) fn repeated(&self, shown: &str) -> SafeText {
+        self.door.repeated(shown)
+    }
+
     pub(super) fn bootstrap(&self) -> &[String] {
         &self.bootstrap
     }

@@ -1,9 +1,10 @@
 //! The way into a broker: TCP, TLS and the login, before anything is asked.
 
+use super::repeat::Repeat;
 use super::sasl::{Exchange, Step};
 use super::wire::{Broken, Line};
 use crate::config::{KafkaEndpoint, Login, Tls};
-use crate::model::FaultKind;
+use crate::model::{FaultKind, SafeText};
 use crate::sources::secret::Secret;
 use crate::sources::tls::{self, Roots};
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
@@ -27,12 +28,19 @@ pub(super) struct Door {
     tls: Option<Tls>,
     config: OnceLock<Result<(Arc<ClientConfig>, Roots), String>>,
     login: Option<(Login, Secret)>,
+    /// How a person would enter with other tools.
+    repeat: Repeat,
 }
 
 impl Door {
     pub(super) fn new(endpoint: &KafkaEndpoint) -> Self {
         let login = endpoint.login.as_ref().map(|login| (login.clone(), Secret::new(&login.secret)));
-        Self { tls: endpoint.tls.clone(), config: OnceLock::new(), login }
+        Self { tls: endpoint.tls.clone(), config: OnceLock::new(), login, repeat: Repeat::of(endpoint) }
+    }
+
+    /// Returns a command line with what it needs to enter here.
+    pub(super) fn repeated(&self, shown: &str) -> SafeText {
+        self.repeat.line(shown)
     }
 
     /// Says whether somebody logs in.

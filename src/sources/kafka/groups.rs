@@ -4,6 +4,7 @@ use super::question::Question;
 use super::words::refusal;
 use crate::model::queue::{Commit, Group, GroupKind, Member};
 use crate::model::{Fault, Note};
+use crate::sources::shell::word;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, DescribeGroupsRequest, GroupId, ListGroupsRequest,
@@ -18,7 +19,7 @@ const GROUPS_AT_ONCE: usize = 500;
 impl Question<'_> {
     /// Returns the groups that one broker coordinates: the one that lists a group is its coordinator.
     pub(super) async fn groups_of(&self, address: &str) -> Result<(Vec<Group>, Vec<Note>), Fault> {
-        let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {address} {what}");
+        let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {} {what}", word(address));
         let mut notes = Vec::new();
         let list = (address, shown("--list"));
         let (answer, version) = self.call(list, i16::MAX, |_| ListGroupsRequest::default()).await?;

@@ -13,6 +13,7 @@ mod offsets;
 mod question;
 mod queues;
 mod records;
+mod repeat;
 mod sasl;
 mod shape;
 mod wire;

@@ -6,6 +6,7 @@ use super::words::{has_moved, note, refusal};
 use crate::model::ask::NoteKind;
 use crate::model::queue::Partition;
 use crate::model::{Fault, Note};
+use crate::sources::shell::word;
 use futures_util::future::join_all;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
@@ -68,7 +69,7 @@ impl Question<'_> {
         asked: &BTreeMap<&str, Vec<i32>>,
         (time, isolation): (i64, Isolation),
     ) -> Result<Offsets, Fault> {
-        let shown = format!("kafka-get-offsets --bootstrap-server {address} --time {time}");
+        let shown = format!("kafka-get-offsets --bootstrap-server {} --time {time}", word(address));
         let build = |version| {
             let topics = asked.iter().map(|(topic, partitions)| {
                 let parts = partitions.iter().map(|partition| {

@@ -1,10 +1,11 @@
 //! One question on its way: its budget, the requests made for it, and the brokers that were lost meanwhile.
 
-use super::client::{Kafka, Layout, wall_clock};
+use super::client::{Kafka, Layout};
 use super::wire::{Broken, ReadOnly};
 use super::words::fault;
-use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
+use crate::model::{Exchange, Fault, FaultKind, SafeText};
 use crate::sources::lease::Budget;
+use crate::sources::shell::word;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::MetadataRequest;
@@ -43,7 +44,14 @@ impl<'a> Question<'a> {
     pub(super) fn brought(&self, rows: usize) {
         if let Some(last) = self.made.lock().expect("no holder panics").last_mut() {
             last.rows = rows as u64;
+            self.budget.log().rows(&last.request, last.rows);
         }
+    }
+
+    /// Returns how many of so many records may be kept, and why not all of them.
+    pub(super) fn allowed(&self, records: usize) -> (usize, Option<Fault>) {
+        let allowed = self.budget.rows(records as u64) as usize;
+        (allowed, (allowed < records).then(|| self.budget.spent()))
     }
 
     /// Makes one request of one broker, under a lease and into the log of exchanges. `shown` is the command by which a
@@ -69,17 +77,15 @@ impl<'a> Question<'a> {
             return Err(fault.clone());
         }
         let lease = self.budget.lease().await?;
-        let (at, begun) = (wall_clock(), Instant::now());
-        let until = lease.deadline().min(begun + self.patience());
+        let asked = self.kafka.repeated(&shown);
+        let underway = lease.begin(asked.clone());
+        let until = lease.deadline().min(Instant::now() + self.patience());
         let outcome = self.kafka.connection(address).call(&lease, until, versions, build).await;
         let (bytes, status) = match &outcome {
             Ok((_, _, bytes)) => (*bytes, SafeText::own("ok")),
             Err(broken) => (0, SafeText::new(&broken.came)),
         };
-        let took = Nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
-        let asked = SafeText::from(shown);
-        let exchange = Exchange { source: SourceKind::Kafka, request: asked.clone(), at, took, bytes, rows: 0, status };
-        self.made.lock().expect("no holder panics").push(exchange);
+        self.made.lock().expect("no holder panics").push(underway.done(bytes, 0, status));
         outcome.map(|(answer, version, _)| (answer, version)).map_err(|broken| {
             let is_lost = matches!(broken.kind, FaultKind::Unreachable | FaultKind::TimedOut);
             let fault = fault(self.kafka.advised(broken, address), asked);
@@ -104,7 +110,7 @@ impl<'a> Question<'a> {
                 let all = MetadataRequest::default().with_topics(None);
                 if version >= 4 { all.with_allow_auto_topic_creation(false) } else { all }
             };
-            self.call((address.as_str(), format!("kcat -L -b {address}")), i16::MAX, build)
+            self.call((address.as_str(), format!("kcat -L -b {}", word(address))), i16::MAX, build)
         };
         let (mut waiting, mut open, mut first) = (self.kafka.bootstrap().iter(), FuturesUnordered::new(), None);
         loop {

@@ -9,6 +9,7 @@ use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
 use crate::model::record::TransactionEnd;
 use crate::model::{Answer, Coordinate, Fault, FaultKind, Header, Keep, Note, Record, Rows, ScanFrom};
+use crate::sources::shell::word;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest};
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Question<'_> {
     ) -> Result<Result<Fetched, i16>, Fault> {
         let Some(address) = layout.leader(topic, partition) else { return Ok(Err(5)) };
         let id = layout.topic_ids.get(topic).copied().unwrap_or_default();
-        let shown = format!("kcat -C -e -b {address} -t {topic} -p {partition} -o {offset}");
+        let shown = format!("kcat -C -e -b {} -t {} -p {partition} -o {offset}", word(&address), word(topic));
         // Version 13 and later name topics by id, which brokers before 2.8 do not give.
         let newest = if id.is_nil() { 12 } else { i16::MAX };
         let build = |version| {
@@ -228,7 +229,8 @@ impl Question<'_> {
             notes.extend(decoded.notes);
             // Compaction and markers leave holes, so the next fetch begins behind the last batch, not the last record.
             let mut after = decoded.next_offset.filter(|after| *after > next && *after < end);
-            for record in decoded.records {
+            let (allowed, spent) = self.allowed(decoded.records.len());
+            for record in decoded.records.into_iter().take(allowed) {
                 if seen >= limit {
                     after = Some(record.coordinate.offset);
                     break;
@@ -247,6 +249,11 @@ impl Question<'_> {
             match after {
                 Some(after) => next = after,
                 None => break,
+            }
+            if let Some(fault) = spent {
+                let text = format!("{topic}-{partition}: {} after {seen} records", fault.came);
+                notes.push(note(NoteKind::Truncated, text));
+                break;
             }
             if seen >= limit || bytes >= SCAN_BYTES {
                 let text = format!(

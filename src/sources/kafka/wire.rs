@@ -2,8 +2,9 @@
 
 use super::door::Door;
 use super::shape::{self, Impossible};
-use crate::model::FaultKind;
+use crate::model::{FaultKind, SafeText};
 use crate::sources::lease::Lease;
+use crate::sources::shell::word;
 use crate::sources::tls;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
@@ -114,7 +115,7 @@ impl Connection {
         let work = async {
             loop {
                 if line.is_none() {
-                    line = Some(Line::open(&self.address, &self.door).await?);
+                    line = Some(self.open(lease).await?);
                 }
                 let open = line.as_mut().expect("opened above");
                 let version = open.version::<R>(oldest, newest)?;
@@ -159,6 +160,21 @@ impl Connection {
                 Err(broken)
             }
         }
+    }
+}
+
+impl Connection {
+    /// Opens the connection, which asks for the broker's versions and logs in.
+    async fn open(&self, lease: &Lease) -> Result<Line, Broken> {
+        let shown = format!("kafka-broker-api-versions --bootstrap-server {}", word(&self.address));
+        let underway = lease.begin(self.door.repeated(&shown));
+        let opened = Line::open(&self.address, &self.door).await;
+        let status = match &opened {
+            Ok(_) => SafeText::own("ok"),
+            Err(broken) => SafeText::new(&broken.came).cut(120),
+        };
+        underway.done(0, 0, status);
+        opened
     }
 }
 

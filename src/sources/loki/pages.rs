@@ -90,6 +90,10 @@ impl BodySink for Feed {
         self.decoder.push(bytes);
         ControlFlow::Continue(())
     }
+
+    fn rows(&self) -> u64 {
+        self.decoder.lines() as u64
+    }
 }
 
 impl Loki {

@@ -1,0 +1,78 @@
+//! How a person would ask the same with Kafka's own tools or kcat, with the same protection and login.
+
+use crate::config::{Checks, KafkaEndpoint};
+use crate::model::SafeText;
+use crate::sources::shell::word;
+use std::fmt::Write as _;
+
+/// What command lines need besides the question.
+#[derive(Debug, Default)]
+pub(super) struct Repeat {
+    /// For kcat: librdkafka's names.
+    kcat: String,
+    /// For Kafka's own tools: the file with protection and login.
+    tools: &'static str,
+}
+
+impl Repeat {
+    pub(super) fn of(endpoint: &KafkaEndpoint) -> Self {
+        let protocol = match (&endpoint.tls, &endpoint.login) {
+            (None, None) => return Self::default(),
+            (Some(_), None) => "SSL",
+            (None, Some(_)) => "SASL_PLAINTEXT",
+            (Some(_), Some(_)) => "SASL_SSL",
+        };
+        let mut kcat = String::new();
+        let mut set = |name: &str, value: &str| {
+            write!(kcat, " -X {}", word(&format!("{name}={value}"))).expect("a string takes any text");
+        };
+        set("security.protocol", protocol);
+        if let Some(login) = &endpoint.login {
+            set("sasl.mechanisms", login.mechanism.name());
+            set("sasl.username", &login.user);
+            set("sasl.password", "***");
+        }
+        if let Some(tls) = &endpoint.tls {
+            if let Some(file) = &tls.ca_file {
+                set("ssl.ca.location", &file.to_string_lossy());
+            }
+            if let Some((cert, key)) = &tls.identity {
+                set("ssl.certificate.location", &cert.to_string_lossy());
+                set("ssl.key.location", &key.to_string_lossy());
+            }
+            if tls.checks == Checks::None {
+                set("enable.ssl.certificate.verification", "false");
+            }
+        }
+        Self { kcat, tools: " --command-config client.properties" }
+    }
+
+    /// Adds to a line what the tool that it names needs.
+    pub(super) fn line(&self, shown: &str) -> SafeText {
+        let more = if shown.starts_with("kcat") { self.kcat.as_str() } else { self.tools };
+        SafeText::from(format!("{shown}{more}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Credential, Login, Mechanism, Tls};
+
+    #[test]
+    fn each_tool_gets_what_it_needs_and_no_secret() {
+        let secret = Credential::Text("hush-hush".to_owned().into());
+        let login = Some(Login { mechanism: Mechanism::ScramSha512, user: "the reader".into(), secret });
+        let tls = Some(Tls { ca_file: Some("/etc/ca.pem".into()), ..Tls::default() });
+        let plain = Repeat::of(&KafkaEndpoint::default());
+        assert_eq!(plain.line("kcat -L -b a:1").as_str(), "kcat -L -b a:1");
+        let repeat = Repeat::of(&KafkaEndpoint { bootstrap: Vec::new(), tls, login });
+        let line = repeat.line("kcat -L -b a:1");
+        let wanted = "kcat -L -b a:1 -X security.protocol=SASL_SSL -X sasl.mechanisms=SCRAM-SHA-512 \
+                      -X 'sasl.username=the reader' -X 'sasl.password=***' -X ssl.ca.location=/etc/ca.pem";
+        assert_eq!(line.as_str(), wanted);
+        let line = repeat.line("kafka-get-offsets --bootstrap-server a:1");
+        assert!(line.as_str().ends_with(" --command-config client.properties"), "{line}");
+        assert!(!format!("{repeat:?}").contains("hush"));
+    }
+}
