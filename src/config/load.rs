@@ -58,6 +58,8 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// Profiles of the file.
     pub profiles: Vec<SafeText>,
+    /// What was read and is not used: place, what it is, and why that is no mistake.
+    pub ignored: Vec<Mistake>,
 }
 
 pub(super) type Values = BTreeMap<String, (String, Origin)>;
@@ -112,7 +114,12 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
         let known = KEYS.iter().find(|key| short(key.name) == *name).expect("flags name settings that exist");
         set(&mut values, &mut mistakes, name, known.kind, value.clone(), Origin::Flag(flag));
     }
-    let profile = assemble(name, &values, layers.variable, &mut mistakes);
+    // Also those of other profiles: no program has any business with them.
+    let by_name = |name: &str| keys::find(name).is_some_and(|key| key.kind == Kind::SecretName);
+    let hidden: Vec<String> =
+        entries.iter().filter(|(name, _)| by_name(name)).map(|(_, written)| written.value.clone()).collect();
+    let mut ignored = Vec::new();
+    let profile = assemble(name, &values, layers.variable, &hidden, &mut ignored, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -121,7 +128,8 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
         let value = if secret { SafeText::own("set, not shown") } else { SafeText::new(&value) };
         Setting { name: SafeText::new(&name), value, origin }
     });
-    Ok(Loaded { profile, settings: settings.collect(), profiles: profiles.into_iter().map(SafeText::new).collect() })
+    let profiles = profiles.into_iter().map(SafeText::new).collect();
+    Ok(Loaded { profile, settings: settings.collect(), profiles, ignored })
 }
 
 fn short(name: &'static str) -> &'static str {
@@ -154,6 +162,8 @@ fn assemble(
     name: String,
     values: &Values,
     variable: &dyn Fn(&str) -> Option<String>,
+    hidden: &[String],
+    ignored: &mut Vec<Mistake>,
     mistakes: &mut Vec<Mistake>,
 ) -> Profile {
     let text = |name: &str| values.get(name).map(|(value, _)| value.as_str());
@@ -166,10 +176,18 @@ fn assemble(
     }
     Profile {
         name,
-        jaeger: endpoint("jaeger", "x-tenant", Section { source: "jaeger", values, variable, mistakes }),
-        loki: endpoint("loki", "X-Scope-OrgID", Section { source: "loki", values, variable, mistakes }),
+        jaeger: endpoint(
+            "jaeger",
+            "x-tenant",
+            Section { source: "jaeger", values, variable, hidden, ignored, mistakes },
+        ),
+        loki: endpoint(
+            "loki",
+            "X-Scope-OrgID",
+            Section { source: "loki", values, variable, hidden, ignored, mistakes },
+        ),
         loki_selector: text("loki.selector").map(str::to_owned),
-        kafka: kafka::endpoint(Section { source: "kafka", values, variable, mistakes }),
+        kafka: kafka::endpoint(Section { source: "kafka", values, variable, hidden, ignored, mistakes }),
         limits,
     }
 }
@@ -208,18 +226,23 @@ fn endpoint(source: &'static str, tenant_header: &str, mut section: Section<'_>)
     for (name, (value, _)) in written {
         headers.push((name[prefix.len()..].to_owned(), SecretString::from(value.clone())));
     }
+    let secret_headers = section.secret_headers();
     let tls = section.tls();
+    let no_proxy = section.text("no_proxy").map(str::to_owned);
     let way = match section.text("proxy").map(keys::proxy) {
         None | Some(Err(_)) => Way::Environment,
         Some(Ok(None)) => Way::Direct,
         Some(Ok(Some(proxy))) => Way::Proxy(proxy),
     };
     let url = section.text("url").and_then(|url| keys::url(url).ok());
-    if url.is_none() && section.at("url").is_none() && (!headers.is_empty() || login.is_some()) {
+    if url.is_none()
+        && section.at("url").is_none()
+        && (!headers.is_empty() || !secret_headers.is_empty() || login.is_some())
+    {
         let what = "there are credentials or headers but no url";
         section.mistakes.push(Mistake::new(source, what, "add url = \"http://host:port\""));
     }
-    url.map(|url| HttpEndpoint { url, headers, login, tls, way })
+    url.map(|url| HttpEndpoint { url, headers, secret_headers, login, tls, way, no_proxy })
 }
 
 impl fmt::Display for Origin {

@@ -7,6 +7,8 @@
 //!
 //! A new setting is one line in [`keys::KEYS`] and its reading in `load.rs`. Copy `profile.rs` when adding a section.
 
+pub mod aws;
+mod client_properties;
 pub mod file;
 pub mod kafka;
 pub mod keys;
@@ -15,11 +17,14 @@ pub mod load;
 pub mod mistake;
 pub mod profile;
 mod properties;
+pub mod secrets;
 pub mod security;
 
-pub use kafka::{KafkaEndpoint, Login, Mechanism};
+pub use aws::{Aws, AwsKeys, KeySet};
+pub use kafka::{ClientCredentials, KafkaEndpoint, Login, Mechanism, Proof};
 pub use limits::Limits;
 pub use load::{Layers, Loaded, Origin, Setting, load};
 pub use mistake::Mistake;
 pub use profile::{HttpEndpoint, HttpLogin, Profile, Way};
-pub use security::{Checks, Credential, Tls};
+pub use secrets::{Credential, Program, SecretFile};
+pub use security::{Checks, Pem, Tls};

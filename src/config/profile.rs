@@ -2,7 +2,8 @@
 
 use super::kafka::KafkaEndpoint;
 use super::limits::Limits;
-use super::security::{Credential, Tls};
+use super::secrets::Credential;
+use super::security::Tls;
 use secrecy::SecretString;
 use url::Url;
 
@@ -30,12 +31,16 @@ pub struct HttpEndpoint {
     pub url: Url,
     /// Headers sent with each request (tenant, authorisation). Values are secrets.
     pub headers: Vec<(String, SecretString)>,
+    /// Headers whose values come from files, programs or the environment.
+    pub secret_headers: Vec<(String, Credential)>,
     /// Who logs in, when that is not said by a header.
     pub login: Option<HttpLogin>,
     /// TLS.
     pub tls: Tls,
     /// The way there.
     pub way: Way,
+    /// Hosts that are reached without a proxy, as `NO_PROXY` names them, instead of that variable.
+    pub no_proxy: Option<String>,
 }
 
 /// Who logs in over HTTP.
@@ -62,6 +67,7 @@ pub enum Way {
 impl HttpEndpoint {
     /// Returns an endpoint without headers, login and special ways.
     pub fn new(url: Url) -> Self {
-        Self { url, headers: Vec::new(), login: None, tls: Tls::default(), way: Way::default() }
+        let (headers, secret_headers) = (Vec::new(), Vec::new());
+        Self { url, headers, secret_headers, login: None, tls: Tls::default(), way: Way::default(), no_proxy: None }
     }
 }

@@ -2,21 +2,30 @@
 
 use super::load::{Origin, Values};
 use super::mistake::Mistake;
-use secrecy::{ExposeSecret, SecretString};
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use super::secrets::{Credential, Program, SecretFile, one_line};
+use rustls::pki_types::ServerName;
+use secrecy::SecretString;
+use std::fmt;
 use std::path::PathBuf;
 
 /// TLS of one source.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// PEM file of the authorities that are trusted, instead of the host's.
-    pub ca_file: Option<PathBuf>,
-    /// PEM files of our own certificate with its chain, and of its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The authorities that are trusted, instead of the host's.
+    pub ca: Option<Pem>,
+    /// Our own certificate with its chain, and its key.
+    pub identity: Option<(Pem, Pem)>,
     /// Whether certificates are checked.
     pub checks: Checks,
+    /// The name that the certificate must be for, where it is another one than the address has.
+    pub server_name: Option<String>,
+}
+
+impl Tls {
+    /// Says whether anything is set.
+    pub fn is_set(&self) -> bool {
+        self.ca.is_some() || self.identity.is_some() || self.checks != Checks::Full || self.server_name.is_some()
+    }
 }
 
 /// Whether the other side's certificate is checked.
@@ -25,17 +34,33 @@ pub enum Checks {
     /// It is.
     #[default]
     Full,
+    /// Its authority and dates are; the name that it is for is not.
+    Chain,
     /// It is not: anybody on the way can read along, and the console says so.
     None,
 }
 
-/// A secret, or the way to get it.
+/// Certificates or a key in PEM form.
 #[derive(Clone, Debug)]
-pub enum Credential {
-    /// The secret itself.
-    Text(SecretString),
-    /// A program with its arguments that prints it. It runs when the secret is first needed.
-    Command(Vec<String>),
+pub enum Pem {
+    /// In a file.
+    File(PathBuf),
+    /// In a property of a file that holds other things, too.
+    Text {
+        /// Where it stands, for words about it.
+        place: String,
+        /// What stands there.
+        text: SecretString,
+    },
+}
+
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Text { place, .. } => f.write_str(place),
+        }
+    }
 }
 
 /// The settings of one source while they are read.
@@ -44,6 +69,10 @@ pub(super) struct Section<'a> {
     pub(super) source: &'static str,
     pub(super) values: &'a Values,
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Variables that hold secrets of any source.
+    pub(super) hidden: &'a [String],
+    /// What is not used, and why.
+    pub(super) ignored: &'a mut Vec<Mistake>,
     pub(super) mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -70,37 +99,65 @@ impl<'a> Section<'a> {
 
     /// Reads a secret: `NAME_command`, else `NAME_file`, else `NAME_env`.
     pub(super) fn credential(&mut self, name: &str) -> Option<Credential> {
-        let field = |way: &str| format!("{name}_{way}");
-        if let Some(command) = self.text(&field("command")) {
-            return serde_json::from_str(command).ok().map(Credential::Command);
+        self.credential_at(&|way| format!("{name}_{way}"))
+    }
+
+    /// Reads `headers_command`, `headers_file` and `headers_env`: headers whose values are secrets from elsewhere.
+    pub(super) fn secret_headers(&mut self) -> Vec<(String, Credential)> {
+        let mut names = Vec::new();
+        for way in ["command", "file", "env"] {
+            let prefix = format!("{}.headers_{way}.", self.source);
+            let found = self.values.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+            names.extend(found.map(|(name, _)| name[prefix.len()..].to_owned()).filter(|name| !name.is_empty()));
+        }
+        names.sort();
+        names.dedup();
+        let mut all = Vec::new();
+        for name in names {
+            if self.text(&format!("headers.{name}")).is_some() {
+                let fix = "keep one of the two";
+                self.mistake(&format!("headers.{name}"), "this header has a value of its own and a secret one", fix);
+            }
+            all.extend(self.credential_at(&|way| format!("headers_{way}.{name}")).map(|value| (name.clone(), value)));
+        }
+        all
+    }
+
+    /// Reads a secret from the first of its three settings that is there.
+    fn credential_at(&mut self, field: &dyn Fn(&str) -> String) -> Option<Credential> {
+        if let Some(program) = self.program(&field("command")) {
+            return Some(Credential::Command(program));
         }
         if let Some(path) = self.text(&field("file")) {
-            return match secret_file(path) {
-                Ok(secret) => Some(Credential::Text(secret)),
-                Err((what, fix)) => {
-                    self.mistake(&field("file"), &what, fix);
-                    None
-                }
-            };
+            let file = SecretFile { path: path.to_owned(), allow_group: self.is_on("allow_group") };
+            // Read now, so that a mistake is told together with all others.
+            if let Err((what, fix)) = file.read() {
+                self.mistake(&field("file"), &what, fix);
+            }
+            return Some(Credential::File(file));
         }
-        let variable = self.text(&field("env"))?;
+        let named = field("env");
+        let variable = self.text(&named)?;
         let found = (self.variable)(variable).filter(|secret| !secret.is_empty());
         if found.is_none() {
             // Somebody may have written the secret itself where its name belongs, so it is not repeated.
-            let what = format!("the environment variable that {name}_env names is not set");
-            self.mistake(
-                &field("env"),
-                &what,
-                &format!("write the variable's name and export it, or remove {name}_env"),
-            );
+            let what = format!("the environment variable that {named} names is not set");
+            self.mistake(&named, &what, &format!("write the variable's name and export it, or remove {named}"));
         }
         found.map(|secret| Credential::Text(one_line(&secret)))
     }
 
-    /// Reads `ca_file`, `client_cert`, `client_key` and `insecure`. The files are opened when they are needed.
+    /// Reads a program with its arguments.
+    pub(super) fn program(&self, field: &str) -> Option<Program> {
+        let words = serde_json::from_str(self.text(field)?).ok()?;
+        Some(Program { words, hidden: self.hidden.to_vec() })
+    }
+
+    /// Reads `ca_file`, `client_cert`, `client_key`, `server_name` and `insecure`. The files are opened when they are needed.
     pub(super) fn tls(&mut self) -> Tls {
-        let path = |field: &str| self.text(field).map(PathBuf::from);
-        let identity = match (path("client_cert"), path("client_key")) {
+        let pem = |field: &str| self.text(field).map(|path| Pem::File(PathBuf::from(path)));
+        let ca = pem("ca_file");
+        let identity = match (pem("client_cert"), pem("client_key")) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
             (cert, _) => {
@@ -111,72 +168,16 @@ impl<'a> Section<'a> {
             }
         };
         let checks = if self.is_on("insecure") { Checks::None } else { Checks::Full };
-        let ca_file = self.text("ca_file").map(PathBuf::from);
-        Tls { ca_file, identity, checks }
-    }
-}
-
-/// Takes the line end off that programs and editors leave.
-fn one_line(secret: &str) -> SecretString {
-    SecretString::from(secret.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Reads a secret from a file that only its owner can read.
-pub fn secret_file(path: &str) -> Result<SecretString, (String, &'static str)> {
-    const READ: &str = "check the path and that you may read it";
-    let failed = |error: std::io::Error| (format!("cannot read the secret file {path}: {error}"), READ);
-    // A link could lead to a file that somebody else chose.
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| {
-        if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
-            return (format!("the secret file {path} is a symbolic link"), "name the file that it leads to");
+        let server_name = self.text("server_name").map(str::to_owned);
+        if let Some(name) = &server_name
+            && ServerName::try_from(name.as_str()).is_err()
+        {
+            self.mistake(
+                "server_name",
+                "this is no name that a certificate can be for",
+                "write a host name or an address",
+            );
         }
-        failed(error)
-    })?;
-    // The open file is asked, not the path, so that nobody can swap it between the two.
-    let about = file.metadata().map_err(failed)?;
-    if !about.is_file() {
-        return Err((format!("{path} is not a regular file"), READ));
-    }
-    if about.mode() & 0o077 != 0 {
-        let what = format!("the secret file {path} can be read by others (mode {:03o})", about.mode() & 0o777);
-        return Err((what, "run chmod 600 on it"));
-    }
-    let own = rustix::process::geteuid().as_raw();
-    if about.uid() != own && about.uid() != 0 {
-        let what = format!("the secret file {path} belongs to somebody else (user {})", about.uid());
-        return Err((what, "make a copy of your own with mode 600"));
-    }
-    let mut secret = String::new();
-    file.read_to_string(&mut secret).map_err(failed)?;
-    let secret = one_line(&secret);
-    if secret.expose_secret().trim().is_empty() {
-        Err((format!("the secret file {path} is empty"), READ))
-    } else {
-        Ok(secret)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_secret_that_others_can_read_or_choose_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, link) = (folder.path().join("secret"), folder.path().join("link"));
-        std::fs::write(&path, "token\n").unwrap();
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        let read = |path: &std::path::Path| secret_file(path.to_str().unwrap());
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        assert!(read(&path).unwrap_err().0.contains("mode 640"));
-        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(read(&path).unwrap().expose_secret(), "token");
-        assert!(read(&link).unwrap_err().0.contains("symbolic link"));
-        assert!(read(folder.path()).unwrap_err().0.contains("not a regular file"));
-        std::fs::write(&path, "\n").unwrap();
-        assert!(read(&path).unwrap_err().0.contains("is empty"));
+        Tls { ca, identity, checks, server_name }
     }
 }

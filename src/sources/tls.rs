@@ -1,13 +1,20 @@
 //! TLS for every source: which authorities are trusted, who we are, and words for what goes wrong.
 
-use crate::config::{Checks, Tls};
+use crate::config::{Checks, Pem, Tls, secrets};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::path::Path;
+use secrecy::ExposeSecret;
 use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+/// Bytes of a PEM file.
+const MOST: u64 = 4 << 20;
 
 /// Where the trusted authorities came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,28 +35,54 @@ pub fn config(tls: &Tls) -> Result<(ClientConfig, Roots), String> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let (builder, roots) = match (tls.checks, &tls.ca_file) {
-        (Checks::None, _) => {
-            (builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))), Roots::Unchecked)
-        }
-        (Checks::Full, Some(file)) => (builder.with_root_certificates(from_file(file)?), Roots::File),
-        (Checks::Full, None) => {
+    let (store, roots) = match (tls.checks, &tls.ca) {
+        (Checks::None, _) => (None, Roots::Unchecked),
+        (_, Some(pem)) => (Some(from_pem(pem)?), Roots::File),
+        (_, None) => {
             let (store, roots) = of_host();
-            (builder.with_root_certificates(store), roots)
+            (Some(store), roots)
+        }
+    };
+    let builder = match store {
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+        Some(store) if tls.checks == Checks::Full && tls.server_name.is_none() => builder.with_root_certificates(store),
+        Some(store) => {
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+                .build()
+                .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+            let name = tls.server_name.clone().map(ServerName::try_from).transpose();
+            let name = name.map_err(|_| "server_name is no name that a certificate can be for".to_owned())?;
+            let any_name = tls.checks == Checks::Chain;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { verifier, name, any_name }))
         }
     };
     let config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some((cert, key)) => {
             let chain = certificates(cert)?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| format!("no private key in {}: {error}", key.display()))?;
+            let bytes = bytes(key).map_err(|error| format!("cannot read the private key {key}: {error}"))?;
+            let from = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+                if bytes.windows(9).any(|part| part == b"ENCRYPTED") {
+                    return format!("the private key in {key} is encrypted; run openssl pkcs8 -in KEY -out plain.pem");
+                }
+                format!("no private key in {key}: {error}")
+            })?;
             builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("the certificate {} and its key do not fit: {error}", cert.display()))?
+                .with_client_auth_cert(chain, from)
+                .map_err(|error| format!("the certificate {cert} and its key do not fit: {error}"))?
         }
     };
     Ok((config, roots))
+}
+
+/// Returns a remark about how far the way can be trusted.
+pub fn remark(tls: &Tls, roots: Roots) -> Option<&'static str> {
+    match (roots, tls.checks) {
+        (Roots::Unchecked, _) => Some("its certificate is not checked (insecure)"),
+        (_, Checks::Chain) => Some("the name in its certificate is not checked"),
+        (Roots::BuiltIn, _) => Some("this host has no store of authorities; built-in ones are used"),
+        (Roots::Host | Roots::File, _) => None,
+    }
 }
 
 fn of_host() -> (RootCertStore, Roots) {
@@ -64,17 +97,45 @@ fn of_host() -> (RootCertStore, Roots) {
     (store, Roots::BuiltIn)
 }
 
-fn from_file(file: &Path) -> Result<RootCertStore, String> {
+fn from_pem(pem: &Pem) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    let (added, _) = store.add_parsable_certificates(certificates(file)?);
-    if added == 0 { Err(format!("no authority in {} can be used", file.display())) } else { Ok(store) }
+    let (added, _) = store.add_parsable_certificates(certificates(pem)?);
+    if added == 0 { Err(format!("no authority in {pem} can be used")) } else { Ok(store) }
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("cannot read certificates from {}: {error}", file.display());
-    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))?.collect();
+/// Reads what is in PEM form; a pipe in place of a file would be waited for without end.
+fn bytes(pem: &Pem) -> Result<Zeroizing<Vec<u8>>, String> {
+    match pem {
+        Pem::Text { text, .. } => Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec())),
+        Pem::File(path) => {
+            let path = path.to_str().ok_or("its path is no text")?;
+            let (bytes, _) = secrets::regular(path, MOST).map_err(|error| error.to_string())?;
+            Ok(Zeroizing::new(bytes))
+        }
+    }
+}
+
+fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("cannot read certificates from {pem}: {error}");
+    let bytes = bytes(pem).map_err(|error| failed(&error))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let found = read.map_err(|error| failed(&error))?;
     if found.is_empty() { Err(failed(&"there is none in PEM form")) } else { Ok(found) }
+}
+
+/// Says whether TLS answers at an address, whoever it is. Asked only to explain why something else was not understood.
+pub async fn answers(host: &str, port: u16) -> bool {
+    let tls = Tls { checks: Checks::None, ..Tls::default() };
+    let (Ok((config, _)), Ok(name)) = (config(&tls), ServerName::try_from(host.to_owned())) else { return false };
+    let Ok(stream) = TcpStream::connect((host, port)).await else { return false };
+    match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
+        Ok(_) => true,
+        // An alert is an answer in TLS, too.
+        Err(error) => {
+            let held = error.get_ref().and_then(|held| held.downcast_ref::<rustls::Error>());
+            held.is_some_and(|error| !matches!(error, rustls::Error::InvalidMessage(_)))
+        }
+    }
 }
 
 /// Looks for TLS in a chain of errors; returns what went wrong, and what to do.
@@ -108,7 +169,7 @@ fn words(error: &rustls::Error) -> (String, &'static str) {
         ),
         InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => (
             "its certificate is for another name",
-            "use the name that stands in the certificate, or let the server have one for this name",
+            "use the name that stands in the certificate, or set server_name to it",
         ),
         InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             ("its certificate has expired", "renew it on the server, and check this host's clock")
@@ -124,12 +185,67 @@ fn words(error: &rustls::Error) -> (String, &'static str) {
             "it wants a certificate of ours and did not take what it got",
             "set client_cert and client_key to PEM files that it trusts",
         ),
-        InvalidMessage(_) => {
-            ("what answers there does not speak TLS", "check the port, and whether it wants TLS at all")
-        }
+        InvalidMessage(_) => (
+            "what answers there does not speak TLS",
+            "check the port; for a plain-text one write http:// or leave TLS out",
+        ),
         _ => return (format!("TLS failed: {error}"), "check the TLS settings of both sides"),
     };
     (format!("TLS: {what}"), hint)
+}
+
+/// Takes a certificate that is for the name in the settings, or for any name.
+#[derive(Debug)]
+struct Named {
+    verifier: Arc<WebPkiServerVerifier>,
+    name: Option<ServerName<'static>>,
+    any_name: bool,
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use CertificateError::{NotValidForName, NotValidForNameContext};
+        let name = self.name.as_ref().unwrap_or(server_name);
+        let checked = self.verifier.verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
+        match checked {
+            // The name is looked at last (rustls 0.23), so all else is right.
+            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
+                if self.any_name =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            checked => checked,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate; only where the settings say `insecure`.

@@ -1,26 +1,27 @@
 //! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
 
 mod client;
+mod login;
 mod retry;
+mod words;
 
 use super::lease::{Budget, Lease};
-use super::secret::Secret;
+use super::secret::Hush;
 use super::shell::quote;
-use super::tls::{self, Roots};
-use crate::config::{HttpEndpoint, HttpLogin};
+use super::tls;
+use crate::config::HttpEndpoint;
 use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use client::Ready;
+use login::Logins;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use retry::Retries;
-use secrecy::{ExposeSecret, SecretString};
-use std::error::Error;
+use secrecy::ExposeSecret;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// Bytes kept of the body of an answer that is no success.
@@ -33,10 +34,8 @@ const ROW: u64 = 16;
 pub struct Http {
     endpoint: HttpEndpoint,
     source: SourceKind,
-    client: OnceLock<Result<(Client, Roots), String>>,
-    secret: Option<Secret>,
-    /// The last secret that was sent, so that it can be taken out of a server's words.
-    sent: Mutex<Option<SecretString>>,
+    client: OnceLock<Result<Ready, String>>,
+    logins: Logins,
     /// How far the server's clock was ahead of ours in its last answer.
     ahead: Mutex<Option<Nanos>>,
 }
@@ -107,20 +106,18 @@ struct Plan<'a> {
 struct Failure {
     fault: Fault,
     again: bool,
+    /// Whether the server did not know who asks (HTTP 401): secrets run out.
+    is_unknown: bool,
 }
 
 impl Http {
     /// Returns a client of `endpoint`; nothing is connected yet.
     pub fn new(endpoint: &HttpEndpoint, kind: SourceKind) -> Self {
-        let secret = endpoint.login.as_ref().map(|login| match login {
-            HttpLogin::Bearer(secret) | HttpLogin::Basic(_, secret) => Secret::new(secret),
-        });
         Self {
             endpoint: endpoint.clone(),
             source: kind,
             client: OnceLock::new(),
-            secret,
-            sent: Mutex::default(),
+            logins: Logins::of(endpoint),
             ahead: Mutex::default(),
         }
     }
@@ -138,11 +135,18 @@ impl Http {
 
     /// Returns a remark about how far the way there can be trusted.
     pub fn remark(&self) -> Option<&'static str> {
-        match self.client.get()?.as_ref().ok()?.1 {
-            Roots::Unchecked => Some("its certificate is not checked (insecure)"),
-            Roots::BuiltIn => Some("this host has no store of authorities; built-in ones are used"),
-            Roots::Host | Roots::File => None,
-        }
+        tls::remark(&self.endpoint.tls, self.client.get()?.as_ref().ok()?.roots)
+    }
+
+    fn ready(&self) -> Result<&Ready, String> {
+        let build = || {
+            let ready = client::build(&self.endpoint)?;
+            if let Some((user, password)) = &ready.proxy_login {
+                self.logins.hush().add_login(user, password.expose_secret());
+            }
+            Ok(ready)
+        };
+        self.client.get_or_init(build).as_ref().map_err(Clone::clone)
     }
 
     /// Returns the base URL without credentials.
@@ -180,7 +184,7 @@ impl Http {
     /// Returns the fault for an answer that is no success.
     pub fn failed(&self, asked: &SafeText, head: &Head) -> Fault {
         let words = head.text.trim();
-        let words = if looks_like_html(words.as_bytes()) { "a web page".into() } else { self.hushed(words) };
+        let words = if looks_like_html(words.as_bytes()) { "a web page".into() } else { words.to_owned() };
         let colon = if words.is_empty() { "" } else { ": " };
         let came = SafeText::from(format!("HTTP {}{colon}{words}", head.status)).cut(400);
         let hint = match head.status {
@@ -198,20 +202,15 @@ impl Http {
         self.fault(FaultKind::Damaged, asked, SafeText::own("a web page (HTML) instead of data"), hint)
     }
 
-    /// Returns a fault of this source.
+    /// Returns a fault of this source. Some servers repeat the header that they refuse, so secrets are taken out of `came`.
     pub fn fault(&self, kind: FaultKind, asked: &SafeText, came: SafeText, hint: &'static str) -> Fault {
+        let came = self.hush().text(came);
         Fault { source: self.source, kind, asked: asked.clone(), came, hint: SafeText::own(hint) }
     }
 
-    /// Takes this endpoint's secrets out of a server's words: some servers repeat the header that they refuse. Short values
-    /// are no secrets and would tear other words apart.
-    fn hushed(&self, words: &str) -> String {
-        let secrets =
-            self.endpoint.headers.iter().flat_map(|(_, value)| value.expose_secret().split_ascii_whitespace());
-        let sent = self.sent.lock().expect("no holder panics").clone();
-        let sent = sent.iter().map(ExposeSecret::expose_secret);
-        let long = secrets.chain(sent).filter(|secret| secret.len() >= 8);
-        long.fold(words.to_owned(), |words, secret| words.replace(secret, "***"))
+    /// Returns what takes this endpoint's secrets out of words.
+    pub fn hush(&self) -> &Hush {
+        self.logins.hush()
     }
 
     fn plan<'a>(
@@ -254,41 +253,49 @@ impl Http {
         Plan { method, url, headers: all, form, line: line.into(), asked }
     }
 
-    /// Returns the header that logs in.
-    async fn login(&self, asked: &SafeText) -> Result<Option<HeaderValue>, Fault> {
-        let (Some(login), Some(secret)) = (&self.endpoint.login, &self.secret) else { return Ok(None) };
-        let refused = |came: String| {
-            let hint = "run the secret's command by hand; it must print the secret and end with 0";
-            self.fault(FaultKind::Refused, asked, came.into(), hint)
-        };
-        let held = secret.get().await.map_err(refused)?;
-        let words = match login {
-            HttpLogin::Bearer(_) => format!("Bearer {}", held.expose_secret()),
-            HttpLogin::Basic(user, _) => {
-                format!("Basic {}", BASE64.encode(format!("{user}:{}", held.expose_secret())))
+    /// Waits for a secret as long as the request may take.
+    async fn within<T>(
+        &self,
+        (plan, budget, deadline): (&Plan<'_>, &Budget, Instant),
+        secret: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, Fault> {
+        let end = |kind, came: String, hint| Err(self.fault(kind, &plan.asked, came.into(), hint));
+        tokio::select! {
+            biased;
+            () = budget.cancelled() => end(FaultKind::Cancelled, "cancelled".into(), "ask again"),
+            got = timeout_at(deadline, secret) => match got {
+                Ok(Ok(got)) => Ok(got),
+                Ok(Err(why)) => {
+                    let hint = "run the secret's command by hand, or look at its file: the secret must be there, alone";
+                    end(FaultKind::Refused, why, hint)
+                }
+                Err(_) => {
+                    let came = "the secret's command had not ended when the request's time was over".into();
+                    end(FaultKind::TimedOut, came, "run it by hand, or raise the request time-out")
+                }
             }
-        };
-        *self.sent.lock().expect("no holder panics") = Some(held);
-        let mut value =
-            HeaderValue::from_str(&words).map_err(|_| refused("the secret cannot stand in a header".into()))?;
-        value.set_sensitive(true);
-        Ok(Some(value))
+        }
     }
 
     async fn fetch(&self, budget: &Budget, mut plan: Plan<'_>, sink: &mut dyn BodySink) -> Fetched {
         let (mut exchanges, asked) = (Vec::new(), plan.asked.clone());
         let mut retries = Retries::default();
-        let mut renewed = false;
-        match self.login(&asked).await {
-            Ok(Some(value)) => drop(plan.headers.insert(AUTHORIZATION, value)),
-            Ok(None) => {}
-            Err(fault) => return Fetched { exchanges, asked, outcome: Err(fault) },
-        }
+        let (mut renewed, mut sent) = (false, None);
         let outcome = loop {
             let lease = match budget.lease().await {
                 Ok(lease) => lease,
                 Err(fault) => break Err(fault),
             };
+            let waits_for = (&plan, budget, lease.deadline());
+            let sent = match &mut sent {
+                Some(sent) => sent,
+                None => match self.within(waits_for, self.logins.headers()).await {
+                    Ok(made) => sent.insert(made),
+                    Err(fault) => break Err(fault),
+                },
+            };
+            let until = lease.deadline();
+            plan.headers.extend(sent.headers.clone());
             let underway = lease.begin(plan.line.clone());
             let (mut bytes, mut asks_wait, before) = (0, None, sink.rows());
             let tried = self.attempt(&plan, &lease, sink, &mut bytes, &mut asks_wait).await;
@@ -304,16 +311,18 @@ impl Http {
                 Ok(head) => retry::is_worth(head.status, &head.text),
                 Err(failure) => failure.again,
             };
-            // A token may have run out since its command printed it.
-            let is_refused = matches!(&tried, Err(failure) if failure.fault.kind == FaultKind::Refused);
-            if is_refused
-                && !std::mem::replace(&mut renewed, true)
-                && let Some(secret) = &self.secret
-                && secret.forget().await
-                && let Ok(Some(value)) = self.login(&asked).await
-            {
-                plan.headers.insert(AUTHORIZATION, value);
-                continue;
+            match &tried {
+                Ok(head) if head.is_success() => self.logins.took(sent),
+                // It may have run out since it was fetched.
+                Err(failure) if failure.is_unknown && !std::mem::replace(&mut renewed, true) => {
+                    let waits_for = (&plan, budget, until);
+                    match self.within(waits_for, self.logins.renew(sent)).await {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(fault) => break Err(fault),
+                    }
+                }
+                _ => {}
             }
             let done = tried.map_err(|failure| failure.fault);
             let wait = again.then(|| retries.next(asks_wait, budget.time_left())).flatten();
@@ -334,23 +343,23 @@ impl Http {
         bytes: &mut u64,
         asks_wait: &mut Option<Duration>,
     ) -> Result<Head, Failure> {
-        let client = match self.client.get_or_init(|| client::build(&self.endpoint)) {
-            Ok((client, _)) => client,
-            Err(why) => {
-                let hint = "check the PEM files and the proxy that the settings name";
-                return Err(self.end(FaultKind::Unsupported, plan, why.clone(), hint));
-            }
-        };
-        let request = client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
+        let ready = self.ready().map_err(|why| {
+            let hint = "check the PEM files and the proxy that the settings name";
+            self.end(FaultKind::Unsupported, plan, why, hint)
+        })?;
+        let request = ready.client.request(plan.method.clone(), plan.url.clone()).headers(plan.headers.clone());
         let request = if plan.form.is_empty() { request } else { form(request, plan.form) };
         let talk = async {
-            let answer = request.send().await.map_err(|error| self.broken(plan, &error, 0))?;
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.broken(plan, ready, &error, 0).await),
+            };
             let ours = jiff::Timestamp::now().as_second();
             *asks_wait = retry::asked_wait(answer.headers(), ours);
             if let Some(theirs) = answer.headers().get(DATE).and_then(retry::instant) {
                 *self.ahead.lock().expect("no holder panics") = Some(Nanos::from_secs(theirs.saturating_sub(ours)));
             }
-            self.read(plan, lease, answer, sink, bytes).await
+            self.read((plan, ready), lease, answer, sink, bytes).await
         };
         let result = tokio::select! {
             biased;
@@ -369,7 +378,7 @@ impl Http {
 
     async fn read(
         &self,
-        plan: &Plan<'_>,
+        (plan, ready): (&Plan<'_>, &Ready),
         lease: &Lease,
         mut answer: Response,
         sink: &mut dyn BodySink,
@@ -383,7 +392,7 @@ impl Http {
                 Ok(None) => break,
                 // The status of a refusal tells more than the loss of its text.
                 Err(_) if !status.is_success() => break,
-                Err(error) => return Err(self.broken(plan, &error, *bytes)),
+                Err(error) => return Err(self.broken(plan, ready, &error, *bytes).await),
             };
             *bytes += chunk.len() as u64;
             let admitted = lease.admit(chunk.len() as u64);
@@ -410,60 +419,54 @@ impl Http {
                 }
             }
         }
-        let head = Head { status: status.as_u16(), text: String::from_utf8_lossy(&text).into_owned() };
+        let mut head = Head { status: status.as_u16(), text: self.hush().words(&String::from_utf8_lossy(&text)) };
         let hint = match status {
+            _ if words::wants_tls(head.status, &head.text) => {
+                let came = "what answers there speaks TLS, and was asked in plain text".to_owned();
+                let hint = "write https:// instead of http:// in the URL, or check the port";
+                return Err(self.end(FaultKind::Unreachable, plan, came, hint));
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 "check the tenant and authorisation headers of the profile"
             }
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                head.text = "the proxy wants a login".into();
+                "check proxy and no_proxy in the profile; use a proxy on loopback that logs in"
+            }
             _ if status.is_redirection() => {
+                let target = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+                head.text = target.map_or_else(|| "no target".into(), |target| format!("to {}", shown_target(target)));
                 "the answer leads to another host (a login?): check the URL and the headers"
             }
             _ => return Ok(head),
         };
         let came = self.failed(&plan.asked, &head).came;
-        Err(Failure { fault: self.fault(FaultKind::Refused, &plan.asked, came, hint), again: false })
+        let fault = self.fault(FaultKind::Refused, &plan.asked, came, hint);
+        Err(Failure { fault, again: false, is_unknown: status == StatusCode::UNAUTHORIZED })
     }
 
     fn end(&self, kind: FaultKind, plan: &Plan<'_>, came: String, hint: &'static str) -> Failure {
-        Failure { fault: self.fault(kind, &plan.asked, came.into(), hint), again: false }
+        Failure { fault: self.fault(kind, &plan.asked, came.into(), hint), again: false, is_unknown: false }
     }
 
-    /// Says what a transport error means. The client's own words hold the URL, so only its causes are told.
-    fn broken(&self, plan: &Plan<'_>, error: &reqwest::Error, bytes: u64) -> Failure {
-        if let Some((came, hint)) = tls::explain(error) {
-            return self.end(FaultKind::Unreachable, plan, came, hint);
+    async fn broken(&self, plan: &Plan<'_>, ready: &Ready, error: &reqwest::Error, bytes: u64) -> Failure {
+        let broken = words::of(error, ready, &plan.url, bytes).await;
+        Failure { again: broken.again, ..self.end(broken.kind, plan, broken.came, broken.hint) }
+    }
+}
+
+/// Makes one request outside of any question: a login asks for its token. The error holds no URL.
+pub(in crate::sources) async fn once(
+    endpoint: &HttpEndpoint,
+    request: impl FnOnce(&reqwest::Client, Url) -> RequestBuilder,
+) -> Result<Response, String> {
+    let ready = client::build(endpoint)?;
+    match request(&ready.client, endpoint.url.clone()).send().await {
+        Ok(answer) => Ok(answer),
+        Err(error) => {
+            let broken = words::of(&error, &ready, &endpoint.url, 0).await;
+            Err(format!("{}; {}", broken.came, broken.hint))
         }
-        let (mut words, mut parse, mut cause) = (String::new(), false, error.source());
-        while let Some(inner) = cause {
-            parse |= inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
-            words = inner.to_string();
-            if let Some(io) = inner.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::ConnectionRefused
-            {
-                words.replace_range(.., "connection refused");
-            }
-            if words.contains("dns") || words.contains("lookup address") {
-                words = format!("the name was not found ({words})");
-                break;
-            }
-            cause = inner.source();
-        }
-        let words = if words.is_empty() { "the connection failed".to_owned() } else { words };
-        let (kind, came, hint) = if error.is_connect() {
-            (FaultKind::Unreachable, words, "check that the server runs, its address and port, and the way to it")
-        } else if error.is_timeout() {
-            (FaultKind::TimedOut, words, "narrow the question, or raise the request time-out")
-        } else if parse {
-            (FaultKind::Damaged, format!("not HTTP: {words}"), "check the port: something else than HTTP answers there")
-        } else if error.is_body() || error.is_decode() || bytes > 0 {
-            let came = format!("the answer was cut after {bytes} bytes: {words}");
-            (FaultKind::Damaged, came, "ask again; a proxy or the server may limit time or size of answers")
-        } else {
-            let came = format!("the connection ended before an answer: {words}");
-            (FaultKind::Unreachable, came, "look at the server's own log, and at proxies on the way")
-        };
-        // Not a byte came, so it was no connection, or one that was lost (perhaps an idle one).
-        Failure { again: kind == FaultKind::Unreachable, ..self.end(kind, plan, came, hint) }
     }
 }
 
@@ -508,6 +511,12 @@ fn bare(url: &Url) -> Url {
     // Both fail only for URLs that cannot hold credentials.
     let (_, _) = (bare.set_username(""), bare.set_password(None));
     bare
+}
+
+/// Returns where a redirect leads, without what a query or a login may hold.
+fn shown_target(target: &str) -> String {
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    Url::parse(target).map_or_else(|_| target.to_owned(), |url| bare(&url).to_string())
 }
 
 #[cfg(test)]

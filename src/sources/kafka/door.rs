@@ -1,11 +1,10 @@
 //! The way into a broker: TCP, TLS and the login, before anything is asked.
 
 use super::repeat::Repeat;
-use super::sasl::{Exchange, Step};
+use super::sasl::{Prover, Shown, Step};
 use super::wire::{Broken, Line};
-use crate::config::{KafkaEndpoint, Login, Tls};
+use crate::config::{KafkaEndpoint, Tls};
 use crate::model::{FaultKind, SafeText};
-use crate::sources::secret::Secret;
 use crate::sources::tls::{self, Roots};
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
@@ -22,20 +21,33 @@ pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt:
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Bytes for T {}
 
+/// A login that failed, and the proof that was refused, if that is why.
+#[derive(Debug)]
+pub(super) struct NoEntry {
+    pub(super) broken: Broken,
+    pub(super) refused: Option<Shown>,
+}
+
+impl From<Broken> for NoEntry {
+    fn from(broken: Broken) -> Self {
+        Self { broken, refused: None }
+    }
+}
+
 /// How the brokers of one cluster are entered.
 #[derive(Debug)]
 pub(super) struct Door {
     tls: Option<Tls>,
     config: OnceLock<Result<(Arc<ClientConfig>, Roots), String>>,
-    login: Option<(Login, Secret)>,
+    prover: Option<Prover>,
     /// How a person would enter with other tools.
     repeat: Repeat,
 }
 
 impl Door {
     pub(super) fn new(endpoint: &KafkaEndpoint) -> Self {
-        let login = endpoint.login.as_ref().map(|login| (login.clone(), Secret::new(&login.secret)));
-        Self { tls: endpoint.tls.clone(), config: OnceLock::new(), login, repeat: Repeat::of(endpoint) }
+        let prover = endpoint.login.as_ref().map(Prover::new);
+        Self { tls: endpoint.tls.clone(), config: OnceLock::new(), prover, repeat: Repeat::of(endpoint) }
     }
 
     /// Returns a command line with what it needs to enter here.
@@ -45,7 +57,7 @@ impl Door {
 
     /// Says whether somebody logs in.
     pub(super) fn has_login(&self) -> bool {
-        self.login.is_some()
+        self.prover.is_some()
     }
 
     /// Says whether the bytes are protected.
@@ -55,11 +67,14 @@ impl Door {
 
     /// Returns a remark about how far the way there can be trusted.
     pub(super) fn remark(&self) -> Option<&'static str> {
-        match self.config.get()?.as_ref().ok()?.1 {
-            Roots::Unchecked => Some("its certificate is not checked (insecure)"),
-            Roots::BuiltIn => Some("this host has no store of authorities; built-in ones are used"),
-            Roots::Host | Roots::File => None,
-        }
+        let (_, roots) = self.config.get()?.as_ref().ok()?;
+        tls::remark(self.tls.as_ref()?, *roots)
+    }
+
+    /// Takes this login's secrets out of a failure's words.
+    pub(super) fn hushed(&self, broken: Broken) -> Broken {
+        let Some(prover) = &self.prover else { return broken };
+        Broken { came: prover.hush().words(&broken.came), ..broken }
     }
 
     /// Opens the bytes of a connection to `host:port`.
@@ -74,8 +89,7 @@ impl Door {
         let (config, _) = config.as_ref().map_err(|why| {
             Broken::new(FaultKind::Unsupported, why.clone()).with_hint("check the PEM files that the settings name")
         })?;
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = wanted.server_name.as_deref().unwrap_or_else(|| host_of(address));
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| unreachable(format!("{host} is no name that a certificate can be for")))?;
         match TlsConnector::from(Arc::clone(config)).connect(name, stream).await {
@@ -88,33 +102,37 @@ impl Door {
         }
     }
 
-    /// Logs in on a fresh connection. Returns when the broker will want it anew.
-    pub(super) async fn login(&self, line: &mut Line) -> Result<Option<Instant>, Broken> {
-        let Some((login, secret)) = &self.login else { return Ok(None) };
+    /// Says whether there is another proof than the one that a broker refused.
+    pub(super) async fn renew(&self, refused: &Shown) -> Result<bool, Broken> {
+        let Some(prover) = &self.prover else { return Ok(false) };
+        prover.renew(refused).await.map_err(no_secret)
+    }
+
+    /// Logs in on a fresh connection to `address`. Returns when the broker will want it anew.
+    pub(super) async fn login(&self, line: &mut Line, address: &str) -> Result<Option<Instant>, NoEntry> {
+        let Some(prover) = &self.prover else { return Ok(None) };
         let refused = |what: String| {
             Broken::new(FaultKind::Refused, what).with_hint("check user, secret and mechanism in the profile")
         };
-        let name = login.mechanism.name();
+        let name = prover.mechanism();
         let asked = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(name));
         let (answer, _) = line.send(&asked, 1).await?;
         if answer.error_code != 0 {
             let known: Vec<&str> = answer.mechanisms.iter().map(|name| &**name).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(refused(format!("the broker does not take {name}; it takes {known}")));
+            return Err(refused(format!("the broker does not take {name}; it takes {known}")).into());
         }
-        let held = secret.get().await.map_err(|why| {
-            refused(why).with_hint("run the command by hand; it must print the secret and end with 0")
-        })?;
-        let mut exchange = Exchange::begin(login.mechanism, &login.user, &held).map_err(refused)?;
+        let (mut exchange, shown) = prover.begin(host_of(address)).await.map_err(no_secret)?;
         let mut words = exchange.first();
         loop {
             let asked = SaslAuthenticateRequest::default().with_auth_bytes(words.into());
             let version = line.version::<SaslAuthenticateRequest>(0, 2)?;
             let (answer, _) = line.send(&asked, version).await?;
             if answer.error_code != 0 {
-                secret.forget().await;
                 let why = answer.error_message.as_deref().unwrap_or("the login was refused");
-                return Err(refused(format!("{why} (Kafka error {})", answer.error_code)));
+                let broken = refused(format!("{why} (Kafka error {})", answer.error_code));
+                // 58 is SASL_AUTHENTICATION_FAILED; the others are not about the secret.
+                return Err(NoEntry { broken, refused: (answer.error_code == 58).then_some(shown) });
             }
             let heard = answer.auth_bytes.to_vec();
             // A password is hashed many thousand times, which no other task should wait for.
@@ -125,14 +143,27 @@ impl Door {
             .await
             .map_err(|error| refused(format!("a bug in hopscope: {error}")))?;
             exchange = back;
-            match step.map_err(refused)? {
-                Step::Say(next) => words = next,
-                Step::Done => {
+            match step {
+                Ok(Step::Say(next)) => words = next,
+                Ok(Step::Done) => {
+                    prover.took(&shown);
                     let lives = u64::try_from(answer.session_lifetime_ms).ok().filter(|lives| *lives > 0);
                     // A little sooner than the broker, so that no request meets the end.
                     return Ok(lives.map(|lives| Instant::now() + Duration::from_millis(lives * 9 / 10)));
                 }
+                Err(why) => return Err(NoEntry { broken: refused(why), refused: Some(shown) }),
             }
         }
     }
+}
+
+fn no_secret(why: String) -> Broken {
+    let hint = "run the secret's command by hand, or look at its file or its token endpoint";
+    Broken::new(FaultKind::Refused, why).with_hint(hint)
+}
+
+/// Returns the host of `host:port`.
+fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }

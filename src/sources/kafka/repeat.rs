@@ -1,6 +1,6 @@
 //! How a person would ask the same with Kafka's own tools or kcat, with the same protection and login.
 
-use crate::config::{Checks, KafkaEndpoint};
+use crate::config::{Checks, KafkaEndpoint, Pem, Proof};
 use crate::model::SafeText;
 use crate::sources::shell::word;
 use std::fmt::Write as _;
@@ -29,19 +29,34 @@ impl Repeat {
         set("security.protocol", protocol);
         if let Some(login) = &endpoint.login {
             set("sasl.mechanisms", login.mechanism.name());
-            set("sasl.username", &login.user);
-            set("sasl.password", "***");
+            match &login.proof {
+                Proof::Secret(_) if login.user.is_empty() => set("sasl.oauthbearer.config", "***"),
+                Proof::Secret(_) => {
+                    set("sasl.username", &login.user);
+                    set("sasl.password", "***");
+                }
+                Proof::ClientCredentials(asked) => {
+                    set("sasl.oauthbearer.method", "oidc");
+                    set("sasl.oauthbearer.token.endpoint.url", asked.endpoint.url.as_str());
+                    set("sasl.oauthbearer.client.id", &asked.client_id);
+                    set("sasl.oauthbearer.client.secret", "***");
+                }
+                // kcat cannot sign.
+                Proof::Aws(_) => {}
+            }
         }
         if let Some(tls) = &endpoint.tls {
-            if let Some(file) = &tls.ca_file {
+            if let Some(Pem::File(file)) = &tls.ca {
                 set("ssl.ca.location", &file.to_string_lossy());
             }
-            if let Some((cert, key)) = &tls.identity {
+            if let Some((Pem::File(cert), Pem::File(key))) = &tls.identity {
                 set("ssl.certificate.location", &cert.to_string_lossy());
                 set("ssl.key.location", &key.to_string_lossy());
             }
-            if tls.checks == Checks::None {
-                set("enable.ssl.certificate.verification", "false");
+            match tls.checks {
+                Checks::Full => {}
+                Checks::Chain => set("ssl.endpoint.identification.algorithm", "none"),
+                Checks::None => set("enable.ssl.certificate.verification", "false"),
             }
         }
         Self { kcat, tools: " --command-config client.properties" }
@@ -62,8 +77,9 @@ mod tests {
     #[test]
     fn each_tool_gets_what_it_needs_and_no_secret() {
         let secret = Credential::Text("hush-hush".to_owned().into());
-        let login = Some(Login { mechanism: Mechanism::ScramSha512, user: "the reader".into(), secret });
-        let tls = Some(Tls { ca_file: Some("/etc/ca.pem".into()), ..Tls::default() });
+        let login =
+            Some(Login { mechanism: Mechanism::ScramSha512, user: "the reader".into(), proof: Proof::Secret(secret) });
+        let tls = Some(Tls { ca: Some(Pem::File("/etc/ca.pem".into())), ..Tls::default() });
         let plain = Repeat::of(&KafkaEndpoint::default());
         assert_eq!(plain.line("kcat -L -b a:1").as_str(), "kcat -L -b a:1");
         let repeat = Repeat::of(&KafkaEndpoint { bootstrap: Vec::new(), tls, login });

@@ -1,6 +1,6 @@
 //! One connection to one broker, and the only requests that can be sent over it.
 
-use super::door::Door;
+use super::door::{Door, NoEntry};
 use super::shape::{self, Impossible};
 use crate::model::{FaultKind, SafeText};
 use crate::sources::lease::Lease;
@@ -157,7 +157,7 @@ impl Connection {
                 if broken.kind == FaultKind::Unsupported {
                     *kept = line;
                 }
-                Err(broken)
+                Err(self.door.hushed(broken))
             }
         }
     }
@@ -180,6 +180,23 @@ impl Connection {
 
 impl Line {
     async fn open(address: &str, door: &Door) -> Result<Self, Broken> {
+        let mut line = Self::greet(address, door).await?;
+        match door.login(&mut line, address).await {
+            Ok(until) => line.until = until,
+            Err(NoEntry { broken, refused }) => {
+                let Some(refused) = refused else { return Err(broken) };
+                if !door.renew(&refused).await? {
+                    return Err(broken);
+                }
+                // A broker closes the connection after a refusal.
+                line = Self::greet(address, door).await?;
+                line.until = door.login(&mut line, address).await.map_err(|entry| entry.broken)?;
+            }
+        }
+        Ok(line)
+    }
+
+    async fn greet(address: &str, door: &Door) -> Result<Self, Broken> {
         let stream = door.connect(address).await?;
         let mut line = Self { stream, versions: HashMap::new(), next: 1, is_used: false, until: None };
         let named = ApiVersionsRequest::default()
@@ -204,7 +221,6 @@ impl Line {
             }
             None => return Err(Broken::new(FaultKind::Damaged, format!("{address}: not a Kafka answer"))),
         };
-        line.until = door.login(&mut line).await?;
         Ok(line)
     }
 

@@ -1,6 +1,11 @@
 //! Logging in to a broker: what is said in which order, by mechanism. Knows no network; the connection carries the texts.
 
+mod aws;
+mod oidc;
+mod prover;
 mod scram;
+
+pub(super) use prover::{Prover, Shown};
 
 use crate::config::Mechanism;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,6 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub(super) enum Exchange {
     /// Everything is said at once.
     Once(Vec<u8>),
+    /// Everything is said at once, and a JSON object comes back.
+    Signed(Vec<u8>),
     /// The server is asked to prove that it knows the password, too.
     Scram(Box<scram::Client>),
 }
@@ -36,6 +43,7 @@ impl Exchange {
                 Err("the token holds control characters".into())
             }
             Mechanism::OauthBearer => Ok(Self::Once(format!("n,,\x01auth=Bearer {secret}\x01\x01").into_bytes())),
+            Mechanism::AwsMskIam => Err("a signature is made for each broker, not from one secret".into()),
             Mechanism::ScramSha256 => {
                 scram::Client::new(scram::Hash::Sha256, user, secret).map(|client| Self::Scram(Box::new(client)))
             }
@@ -48,7 +56,7 @@ impl Exchange {
     /// Returns what is said first.
     pub(super) fn first(&mut self) -> Vec<u8> {
         match self {
-            Self::Once(text) => std::mem::take(text),
+            Self::Once(text) | Self::Signed(text) => std::mem::take(text),
             Self::Scram(client) => client.first(),
         }
     }
@@ -59,6 +67,12 @@ impl Exchange {
             Self::Once(_) if words.is_empty() => Ok(Step::Done),
             // RFC 7628: an error comes as JSON, with a status.
             Self::Once(_) => Err(format!("it refuses the token: {}", String::from_utf8_lossy(words))),
+            Self::Signed(_)
+                if serde_json::from_slice::<serde_json::Value>(words).is_ok_and(|said| said.is_object()) =>
+            {
+                Ok(Step::Done)
+            }
+            Self::Signed(_) => Err("it answers the signature with something else than JSON".into()),
             Self::Scram(client) => client.hear(words),
         }
     }
