@@ -9,6 +9,7 @@
 mod client;
 mod door;
 mod groups;
+mod line;
 mod offsets;
 mod question;
 mod queues;
