@@ -4,6 +4,7 @@ mod cli;
 mod laws;
 mod loki;
 mod reach;
+mod rest;
 mod rude;
 mod scale;
 mod scenarios;

@@ -13,7 +13,7 @@ Exit codes: 0 answered; 1 answered, nothing found; 2 usage or configuration; 3 r
   130 interrupted; 143 terminated.
 Environment: HOPSCOPE_CONFIG, HOPSCOPE_PROFILE, HOPSCOPE_JAEGER_URL, HOPSCOPE_LOKI_URL, HOPSCOPE_KAFKA,
   HOPSCOPE_JAEGER_TENANT, HOPSCOPE_LOKI_TENANT, HOPSCOPE_JAEGER_TOKEN_FILE, HOPSCOPE_LOKI_TOKEN_FILE,
-  HOPSCOPE_KAFKA_PROPERTIES, HOPSCOPE_TIMEOUT, HOPSCOPE_REQUEST_TIMEOUT. Flags win over the environment, the environment over the file.
+  HOPSCOPE_KAFKA_PROPERTIES, HOPSCOPE_KAFKA_REST_URL, HOPSCOPE_TIMEOUT, HOPSCOPE_REQUEST_TIMEOUT. Flags win over the environment, the environment over the file.
 Without any set-up: hopscope demo";
 
 /// Follows one message or request through Jaeger, Loki and Kafka.
@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Bootstrap brokers of Kafka
     #[arg(long, global = true, value_name = "HOST:PORT,...")]
     pub kafka: Option<String>,
+    /// Address of a Confluent REST Proxy: Kafka's groups and lag without its own protocol
+    #[arg(long, global = true, value_name = "URL")]
+    pub kafka_rest: Option<String>,
     /// Properties of Kafka's own tools (client.properties) with addresses and login
     #[arg(long, global = true, value_name = "FILE")]
     pub kafka_config: Option<String>,

@@ -77,6 +77,8 @@ pub fn profile(running: &Running) -> Profile {
         loki: Some(http(&running.loki)),
         loki_selector: None,
         kafka: Some(KafkaEndpoint { bootstrap, ..KafkaEndpoint::default() }),
+        kafka_rest: None,
+        kafka_rest_cluster: None,
         limits: Limits::default(),
     }
 }

@@ -20,6 +20,7 @@ pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
         flag("--jaeger", "jaeger.url", &arguments.jaeger),
         flag("--loki", "loki.url", &arguments.loki),
         flag("--kafka", "kafka.bootstrap", &arguments.kafka),
+        flag("--kafka-rest", "kafka_rest.url", &arguments.kafka_rest),
         flag("--kafka-config", "kafka.properties_file", &arguments.kafka_config),
         flag("--timeout", "limits.timeout", &arguments.timeout),
     ];

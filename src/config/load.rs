@@ -174,6 +174,13 @@ fn assemble(
             limits.set(name, value).ok();
         }
     }
+    let kafka = kafka::endpoint(Section { source: "kafka", values, variable, hidden, ignored, mistakes });
+    let kafka_rest = endpoint(
+        "kafka_rest",
+        "x-tenant",
+        Section { source: "kafka_rest", values, variable, hidden, ignored, mistakes },
+    );
+    let (kafka, kafka_rest) = one_way(values, kafka, kafka_rest, mistakes);
     Profile {
         name,
         jaeger: endpoint(
@@ -187,8 +194,34 @@ fn assemble(
             Section { source: "loki", values, variable, hidden, ignored, mistakes },
         ),
         loki_selector: text("loki.selector").map(str::to_owned),
-        kafka: kafka::endpoint(Section { source: "kafka", values, variable, hidden, ignored, mistakes }),
+        kafka,
+        kafka_rest,
+        kafka_rest_cluster: text("kafka_rest.cluster").map(str::to_owned),
         limits,
+    }
+}
+
+/// Of Kafka's brokers and a REST proxy, the one that a later layer names is meant; two in one layer are a mistake.
+fn one_way<A, B>(
+    values: &Values,
+    brokers: Option<A>,
+    proxy: Option<B>,
+    mistakes: &mut Vec<Mistake>,
+) -> (Option<A>, Option<B>) {
+    if brokers.is_none() || proxy.is_none() {
+        return (brokers, proxy);
+    }
+    let layer = |names: &[&str]| names.iter().filter_map(|name| Some(values.get(*name)?.1.layer())).max();
+    let own = layer(&["kafka.bootstrap", "kafka.properties_file"]);
+    match own.cmp(&layer(&["kafka_rest.url"])) {
+        std::cmp::Ordering::Greater => (brokers, None),
+        std::cmp::Ordering::Less => (None, proxy),
+        std::cmp::Ordering::Equal => {
+            let place = values.get("kafka_rest.url").map(|(_, origin)| origin.to_string()).unwrap_or_default();
+            let fix = "keep the brokers, or the REST proxy; two profiles may have one each";
+            mistakes.push(Mistake::new(&place, "there are two ways to Kafka: brokers and a REST proxy", fix));
+            (brokers, None)
+        }
     }
 }
 
@@ -245,6 +278,18 @@ fn endpoint(source: &'static str, tenant_header: &str, mut section: Section<'_>)
     url.map(|url| HttpEndpoint { url, headers, secret_headers, login, tls, way, no_proxy })
 }
 
+impl Origin {
+    /// The number of the layer; later ones win.
+    fn layer(&self) -> u8 {
+        match self {
+            Self::BuiltIn => 0,
+            Self::File(..) => 1,
+            Self::Variable(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -285,7 +330,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 28));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 32));
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub struct Profile {
     pub loki_selector: Option<String>,
     /// Kafka.
     pub kafka: Option<KafkaEndpoint>,
+    /// Kafka through a Confluent REST Proxy; there is one way or the other.
+    pub kafka_rest: Option<HttpEndpoint>,
+    /// Which cluster is meant, for a proxy that knows several.
+    pub kafka_rest_cluster: Option<String>,
     /// What one investigation may cost.
     pub limits: Limits,
 }

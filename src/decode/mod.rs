@@ -1,6 +1,6 @@
 //! Turns bytes, attributes, headers and texts of the field into the words of `model`.
 //!
-//! Owns wire shapes (Jaeger's two dialects, Loki's answers, Kafka's record batches), the table of attribute names over
+//! Owns wire shapes (Jaeger's two dialects, Loki's answers, Kafka's record batches, the lists of the REST proxy), the table of attribute names over
 //! all generations of the conventions, the families of retry and dead-letter headers, and the recognition of ids in
 //! texts. It does no IO, reads no clock, and never fails: broken input becomes a note with its place, the rest is
 //! kept. It knows nothing of requests, journeys or screens.
@@ -15,4 +15,5 @@ pub mod jaeger;
 pub mod logline;
 pub mod loki;
 pub mod otlp;
+pub mod rest;
 pub mod stream;

@@ -8,6 +8,7 @@ use crate::sources::kafka::Kafka;
 use crate::sources::lease::{Budget, Purse};
 use crate::sources::log::{Log, Requests};
 use crate::sources::loki::Loki;
+use crate::sources::rest::Rest;
 use crate::sources::{Sight, Source};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -66,6 +67,9 @@ impl SourceSet {
         }
         if let Some(endpoint) = &profile.kafka {
             sources.push(Arc::new(Kafka::new(endpoint)));
+        }
+        if let Some(endpoint) = &profile.kafka_rest {
+            sources.push(Arc::new(Rest::new(endpoint).of_cluster(profile.kafka_rest_cluster.as_deref())));
         }
         Self::of(sources, profile.limits.clone())
     }
@@ -229,7 +233,7 @@ fn not_configured(source: SourceKind) -> Fault {
         SourceKind::Jaeger => "give --jaeger URL or --tempo URL, or set profile.NAME.jaeger.url or .tempo.url",
         SourceKind::Tempo => "give --tempo URL, or set profile.NAME.tempo.url",
         SourceKind::Loki => "give --loki URL, or set profile.NAME.loki.url",
-        SourceKind::Kafka => "give --kafka HOST:PORT, or set profile.NAME.kafka.bootstrap",
+        SourceKind::Kafka => "give --kafka HOST:PORT or --kafka-rest URL, or set profile.NAME.kafka.bootstrap",
     };
     Fault {
         source,

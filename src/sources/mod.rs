@@ -15,6 +15,7 @@ pub mod kafka;
 pub mod lease;
 pub mod log;
 pub mod loki;
+pub mod rest;
 pub mod secret;
 pub mod shell;
 pub mod tls;
