@@ -5,6 +5,8 @@
 //! [`investigate`] wait for the outside; [`tui`] and [`cli`] face people. [`demo`] shows a [`world`] on loopback and
 //! knows none of the other rooms.
 
+#![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod config;
 pub mod correlate;

@@ -1,6 +1,9 @@
 //! All in-process tests in one binary.
 
+#![forbid(unsafe_code)]
+
 mod cli;
+mod fuzz;
 mod laws;
 mod loki;
 mod reach;

@@ -63,6 +63,11 @@ struct Reading<'a> {
     mistakes: Vec<Mistake>,
 }
 
+/// Reads a file's text. `path` is only for the places of mistakes.
+pub(super) fn judge(path: &str, text: &str) -> Vec<Mistake> {
+    understand(path, &properties::entries(text)).err().unwrap_or_default()
+}
+
 fn understand(path: &str, entries: &[Entry]) -> Result<FromFile, Vec<Mistake>> {
     let mut reading = Reading { path, all: FromFile::default(), stores: BTreeMap::new(), mistakes: Vec::new() };
     for (line, name, value) in entries {

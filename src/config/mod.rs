@@ -28,3 +28,9 @@ pub use mistake::Mistake;
 pub use profile::{HttpEndpoint, HttpLogin, Profile, Way};
 pub use secrets::{Credential, Program, SecretFile};
 pub use security::{Checks, Pem, Tls};
+
+/// Reads the text of a `client.properties` and returns all that is wrong with it. For tests on texts from anywhere.
+#[doc(hidden)]
+pub fn judge_properties(text: &str) -> Vec<Mistake> {
+    client_properties::judge("client.properties", text)
+}

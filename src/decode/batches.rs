@@ -17,6 +17,9 @@ const UNPACKED_LIMIT: u64 = 64 << 20;
 const REPLY_LIMIT: u64 = 128 << 20;
 /// Records of one reply. The smallest takes seven bytes packed, and two hundred here.
 const RECORDS_LIMIT: usize = 250_000;
+/// Headers of one reply, and of one record. The smallest takes two bytes packed, and sixty here.
+const HEADERS_LIMIT: usize = 1_000_000;
+const HEADERS_OF_RECORD: usize = 100_000;
 /// Bytes before the records of a batch.
 const HEAD: usize = 61;
 /// Bytes up to the format's number, which stands at the same place in all formats.
@@ -56,7 +59,8 @@ pub fn decode_as(topic: &str, partition: i32, bytes: &Bytes, reading: &Reading) 
     let mut aborted = reading.aborted.clone();
     aborted.sort_by_key(|(_, first)| std::cmp::Reverse(*first));
     let at = Place { topic, partition };
-    let mut work = Work { at, reading, aborted, inside: BTreeSet::new(), unpacked: 0, out: Decoded::default() };
+    let mut work =
+        Work { at, reading, aborted, inside: BTreeSet::new(), unpacked: 0, headers: 0, out: Decoded::default() };
     let mut rest = bytes.clone();
     while rest.len() >= MAGIC {
         let (base, length) = ((&rest[0..8]).get_i64(), (&rest[8..12]).get_i32());
@@ -97,6 +101,7 @@ struct Work<'a> {
     /// Producers inside of an aborted transaction.
     inside: BTreeSet<i64>,
     unpacked: u64,
+    headers: usize,
     out: Decoded,
 }
 
@@ -196,7 +201,8 @@ impl Work<'_> {
             if offset < self.reading.from {
                 continue;
             }
-            if self.out.records.len() >= RECORDS_LIMIT {
+            self.headers += record.headers.len();
+            if self.out.records.len() >= RECORDS_LIMIT || self.headers > HEADERS_LIMIT {
                 return Err(Cut::TooMany(offset));
             }
             let millis = match clock {
@@ -256,7 +262,8 @@ fn read(body: &mut Bytes, has_time: bool) -> Option<Raw> {
     let (time, delta) = (varint(&mut record)?, varint(&mut record)?);
     let (key, value) = (blob(&mut record)?, blob(&mut record)?);
     let mut headers = Vec::new();
-    for _ in 0..varint(&mut record)? {
+    let count = usize::try_from(varint(&mut record)?).ok().filter(|count| *count <= HEADERS_OF_RECORD)?;
+    for _ in 0..count {
         headers.push(Header { key: blob(&mut record)??, value: blob(&mut record)? });
     }
     Some(Raw { time: if has_time { time } else { 0 }, delta, key, value, headers })

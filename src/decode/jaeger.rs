@@ -1,6 +1,6 @@
 //! Jaeger's internal JSON (`/api/traces`, also files saved from its page), read while it arrives.
 
-use super::stream::{Framer, Next, Notes, Raw, Shape};
+use super::stream::{Framer, Next, Notes, Raw, Shape, strange};
 use crate::model::spans::{Place, SpanHead};
 use crate::model::{Note, SpanId, SpanKind, SpanStatus, SpanStore, Timestamp, TraceId, Value};
 use hashbrown::HashMap;
@@ -17,6 +17,8 @@ struct Body {
     /// Process numbers of the trace being read, by its own names for them.
     processes: HashMap<String, u32, foldhash::fast::FixedState>,
     spans: u64,
+    /// Members of the document, and those of them that are not known.
+    members: (u64, u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +120,10 @@ impl Decoder {
 
     /// Ends; what was cut or broken is in the notes.
     pub fn finish(self) -> (SpanStore, Vec<Note>) {
-        let (mut body, notes) = self.0.finish();
+        let (mut body, mut notes) = self.0.finish();
+        if body.members.0 > 0 && body.members.0 == body.members.1 {
+            notes.push(strange());
+        }
         body.store.shrink();
         (body.store, notes)
     }
@@ -128,6 +133,9 @@ impl Shape for Body {
     type Node = Node;
 
     fn child(&mut self, of: Option<Node>, key: Option<&str>) -> Next<Node> {
+        if matches!(of, Some(Node::Document)) {
+            self.members.0 += 1;
+        }
         match (of, key) {
             (None, _) => Next::Into(Node::Document),
             (Some(Node::Document), Some("data")) => Next::Into(Node::Traces),
@@ -138,6 +146,10 @@ impl Shape for Body {
             (Some(Node::Trace), Some("processes")) => Next::Into(Node::Processes),
             (Some(Node::Spans), None) => Next::Item(Node::Span),
             (Some(Node::Processes), Some(_)) => Next::Item(Node::Process),
+            (Some(Node::Document), _) => {
+                self.members.1 += 1;
+                Next::Skip
+            }
             _ => Next::Skip,
         }
     }
@@ -271,9 +283,9 @@ impl Body {
 
     /// Some versions repeat a warning with every read.
     fn warnings(&mut self, span: &Span<'_>) {
-        let all: Vec<&str> = span.warnings.iter().flatten().map(Raw::text).collect();
-        for (place, warning) in all.iter().enumerate() {
-            if !warning.is_empty() && !all[..place].contains(warning) {
+        let mut seen = hashbrown::HashSet::<&str, foldhash::fast::FixedState>::default();
+        for warning in span.warnings.iter().flatten().map(Raw::text) {
+            if !warning.is_empty() && seen.insert(warning) {
                 self.store.push_attribute(Place::Span, "jaeger.warning", Value::Text(warning));
             }
         }

@@ -49,8 +49,11 @@ enum Node {
 struct Streams {
     store: LineStore,
     counts: Counts,
-    labels: IndexMap<String, String>,
+    /// Entries that came before the labels of their stream.
     held: Vec<Entry>,
+    held_bytes: usize,
+    /// The number of the stream that is read, once its labels are known.
+    stream: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,12 @@ impl Decoder {
     /// Returns how many lines there are so far.
     pub fn lines(&self) -> usize {
         self.framer.shape().store.len()
+    }
+
+    /// Returns the memory held, in bytes, about.
+    pub fn bytes(&self) -> usize {
+        let streams = self.framer.shape();
+        streams.store.bytes() + streams.held_bytes
     }
 
     /// Returns the lines, what the answer held, and remarks about what could not be read.
@@ -118,8 +127,11 @@ impl Shape for Streams {
                 Ok(kind) if kind == "streams" => {}
                 _ => notes.damaged(format!("result type {text} at byte {at} is no log streams")),
             },
-            Node::Labels => match serde_json::from_str(text) {
-                Ok(labels) => self.labels = labels,
+            Node::Labels => match serde_json::from_str::<IndexMap<String, String>>(text) {
+                Ok(labels) => {
+                    let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+                    self.stream = Some(self.store.stream(&labels));
+                }
                 Err(error) => notes.damaged(format!("labels of a stream at byte {at}: {error}")),
             },
             Node::Entry => {
@@ -130,7 +142,7 @@ impl Shape for Streams {
                         shorten(&mut entry.line, at, notes);
                         let (oldest, newest) = self.counts.span.unwrap_or((entry.at, entry.at));
                         self.counts.span = Some((oldest.min(entry.at), newest.max(entry.at)));
-                        self.held.push(entry);
+                        self.keep(entry);
                     }
                     Err(error) => notes.damaged(format!("log entry at byte {at}: {error}")),
                 }
@@ -140,22 +152,36 @@ impl Shape for Streams {
     }
 
     fn leave(&mut self, node: Node, _notes: &mut Notes) {
-        // Labels may stand behind the values, so lines are held until their stream ends.
         if matches!(node, Node::Stream) {
-            let labels = std::mem::take(&mut self.labels);
-            let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
             let held = std::mem::take(&mut self.held);
-            if held.is_empty() {
-                return;
+            self.held_bytes = 0;
+            if !held.is_empty() {
+                let stream = self.stream.unwrap_or_else(|| self.store.stream(&[]));
+                for entry in &held {
+                    write(&mut self.store, stream, entry);
+                }
             }
-            let stream = self.store.stream(&labels);
-            for entry in held {
-                let metadata: Vec<(&str, &str)> =
-                    entry.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
-                self.store.push(stream, entry.at, &entry.line, &metadata, 0);
-            }
+            self.stream = None;
         }
     }
+}
+
+impl Streams {
+    /// Labels may stand behind the values, so lines are held until they are known.
+    fn keep(&mut self, entry: Entry) {
+        if let Some(stream) = self.stream {
+            write(&mut self.store, stream, &entry);
+            return;
+        }
+        let fields = entry.metadata.iter().map(|(name, value)| name.len() + value.len() + 96).sum::<usize>();
+        self.held_bytes += size_of::<Entry>() + entry.line.len() + fields;
+        self.held.push(entry);
+    }
+}
+
+fn write(store: &mut LineStore, stream: u32, entry: &Entry) {
+    let metadata: Vec<(&str, &str)> = entry.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
+    store.push(stream, entry.at, &entry.line, &metadata, 0);
 }
 
 /// The fields of a line that was written anew.
@@ -300,6 +326,13 @@ mod tests {
             &[r#"5 x [("app", "a")]"#],
             1,
         );
+    }
+
+    #[test]
+    fn a_mark_before_the_text_says_nothing_and_white_space_is_no_answer() {
+        check("\u{feff}{\"data\":{\"result\":[{\"values\":[[\"5\",\"x\"]]}]}}", &["5 x []"], 0);
+        check(" \n\t", &[], 1);
+        check("\u{feff}", &[], 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! OTLP JSON (Jaeger's `/api/v3`), read while it arrives. Ids in hex or base64, enums as numbers or names.
 
-use super::stream::{Framer, Next, Notes, Raw, Shape};
+use super::stream::{Framer, Next, Notes, Raw, Shape, strange};
 use crate::model::spans::{Place, SpanHead};
 use crate::model::{Note, SpanId, SpanKind, SpanStatus, SpanStore, Timestamp, TraceId, Value};
 use serde::Deserialize;
@@ -19,6 +19,8 @@ struct Body {
     /// Spans that came before their scope.
     waiting: Vec<(String, u64)>,
     spans: u64,
+    /// Members of the document, and those of them that are not known.
+    members: (u64, u64),
 }
 
 /// Spans that wait for their scope at most.
@@ -156,7 +158,10 @@ impl Decoder {
 
     /// Ends; what was cut or broken is in the notes.
     pub fn finish(self) -> (SpanStore, Vec<Note>) {
-        let (mut body, notes) = self.0.finish();
+        let (mut body, mut notes) = self.0.finish();
+        if body.members.0 > 0 && body.members.0 == body.members.1 {
+            notes.push(strange());
+        }
         body.store.shrink();
         (body.store, notes)
     }
@@ -166,6 +171,9 @@ impl Shape for Body {
     type Node = Node;
 
     fn child(&mut self, of: Option<Node>, key: Option<&str>) -> Next<Node> {
+        if matches!(of, Some(Node::Document)) {
+            self.members.0 += 1;
+        }
         match (of, key) {
             (None, _) => Next::Into(Node::Document),
             (Some(Node::Document), Some("result")) => Next::Into(Node::Result),
@@ -183,6 +191,10 @@ impl Shape for Body {
             (Some(Node::Scope), Some("scope")) => Next::Item(Node::ScopeAbout),
             (Some(Node::Scope), Some("spans")) => Next::Into(Node::Spans),
             (Some(Node::Spans), None) => Next::Item(Node::Span),
+            (Some(Node::Document), _) => {
+                self.members.1 += 1;
+                Next::Skip
+            }
             _ => Next::Skip,
         }
     }

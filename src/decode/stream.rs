@@ -9,6 +9,10 @@ use std::fmt;
 
 /// Larger values are left out with a note.
 const ITEM_LIMIT: usize = 8 << 20;
+/// So do values of more elements and members, which would take many times their bytes when they are read.
+const PARTS: u32 = 1 << 20;
+/// What some servers put before a text (U+FEFF in UTF-8); it says nothing.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Notes of one answer told in full; further ones are counted.
 const NOTES: usize = 20;
 /// Longer names of members are no names that a shape knows.
@@ -63,6 +67,7 @@ struct Run {
     escaped: bool,
     scalar: bool,
     from: u64,
+    parts: u32,
 }
 
 /// Cuts the bytes of one answer for a [`Shape`].
@@ -72,6 +77,8 @@ pub struct Framer<S: Shape> {
     notes: Notes,
     stack: Vec<(Option<S::Node>, bool)>,
     mode: Mode,
+    /// Documents that have begun.
+    documents: u64,
     may_end: bool,
     key: Vec<u8>,
     escaped: bool,
@@ -106,6 +113,11 @@ impl Notes {
     }
 }
 
+/// Returns the remark about a document of which no member is known: it would look like an answer without rows.
+pub(super) fn strange() -> Note {
+    Note { kind: NoteKind::Damaged, text: SafeText::own("JSON of something else: no member of it is known") }
+}
+
 impl<S: Shape> Framer<S> {
     /// Begins with nothing read.
     pub fn new(shape: S) -> Self {
@@ -114,6 +126,7 @@ impl<S: Shape> Framer<S> {
             notes: Notes::default(),
             stack: Vec::new(),
             mode: Mode::Value,
+            documents: 0,
             may_end: false,
             key: Vec::new(),
             escaped: false,
@@ -139,6 +152,8 @@ impl<S: Shape> Framer<S> {
                 Mode::Passing => self.pass(rest),
                 Mode::InKey => self.read_key(rest),
                 _ if byte.is_ascii_whitespace() => 1,
+                // Also when it comes in pieces.
+                Mode::Value if MARK.get(self.at as usize) == Some(&byte) => 1,
                 Mode::Value => self.begin(byte),
                 Mode::Key => match byte {
                     b'"' => {
@@ -174,8 +189,8 @@ impl<S: Shape> Framer<S> {
 
     /// Ends: whatever is open was cut. Returns the shape and all notes.
     pub fn finish(mut self) -> (S, Vec<Note>) {
-        if self.mode != Mode::Dead && !(self.stack.is_empty() && self.mode == Mode::Value && self.at > 0) {
-            let what = if self.at == 0 { "the answer is empty" } else { "the answer was cut" };
+        if self.mode != Mode::Dead && !(self.stack.is_empty() && self.mode == Mode::Value && self.documents > 0) {
+            let what = if self.documents > 0 { "the answer was cut" } else { "the answer is empty" };
             self.notes.damaged(format!("{what} at byte {}; whole rows before it are kept", self.at));
         }
         while let Some((node, _)) = self.stack.pop() {
@@ -201,6 +216,7 @@ impl<S: Shape> Framer<S> {
         if !legal || (self.stack.is_empty() && byte != b'{') {
             return self.broken(byte);
         }
+        self.documents += u64::from(self.stack.is_empty());
         let (parent, object) = self.stack.last().copied().unwrap_or((None, false));
         let name = String::from_utf8_lossy(&self.key);
         let next = self.shape.child(parent, object.then_some(&*name));
@@ -250,7 +266,7 @@ impl<S: Shape> Framer<S> {
     fn pass(&mut self, bytes: &[u8]) -> usize {
         let (used, ended) = self.run.advance(bytes);
         if self.item.is_some() && !self.too_large {
-            if self.buffer.len() + used > ITEM_LIMIT {
+            if self.buffer.len() + used > ITEM_LIMIT || self.run.parts > PARTS {
                 self.too_large = true;
                 self.buffer = Vec::new();
             } else {
@@ -268,7 +284,8 @@ impl<S: Shape> Framer<S> {
         let Some(node) = self.item.take() else { return };
         let from = self.run.from;
         if self.too_large {
-            self.notes.damaged(format!("a row of more than {} MiB at byte {from} was left out", ITEM_LIMIT >> 20));
+            let most = format!("{} MiB or {PARTS} elements", ITEM_LIMIT >> 20);
+            self.notes.damaged(format!("a row of more than {most} at byte {from} was left out"));
             return;
         }
         let buffer = std::mem::take(&mut self.buffer);
@@ -312,6 +329,11 @@ impl Run {
                     }
                     b'{' | b'[' => {
                         self.depth += 1;
+                        self.parts = self.parts.saturating_add(1);
+                        continue;
+                    }
+                    b',' => {
+                        self.parts = self.parts.saturating_add(1);
                         continue;
                     }
                     b'}' | b']' => self.depth = self.depth.saturating_sub(1),

@@ -107,7 +107,7 @@ impl Coordinate {
 /// Order: `traceparent`, coordinate, 32 or 16 hex digits as a trace id, else a business id. Shorter or odd hex texts are
 /// business ids, since order numbers are often hexadecimal too; `--as trace` overrides.
 pub fn recognise(text: &str) -> Option<Recognised> {
-    let text = text.trim().trim_matches(['"', '\'', '`']).trim();
+    let text = bare(text);
     let plain = |identity, kind| Recognised { identity, kind, sampled: None, also: None };
     if text.is_empty() {
         return None;
@@ -127,9 +127,14 @@ pub fn recognise(text: &str) -> Option<Recognised> {
     Some(plain(Identity::Business(text.into()), IdentityKind::Business))
 }
 
+/// Takes white space and quotes off both ends, however they are nested.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`'))
+}
+
 /// Reads a text as the given kind, or says why it is none.
 pub fn recognise_as(text: &str, kind: IdentityKind) -> Result<Recognised, &'static str> {
-    let text = text.trim().trim_matches(['"', '\'', '`']).trim();
+    let text = bare(text);
     let plain = |identity| Recognised { identity, kind, sampled: None, also: None };
     match kind {
         IdentityKind::Trace => TraceId::parse(text)
@@ -153,6 +158,10 @@ fn traceparent(text: &str) -> Option<Recognised> {
     let sized = version.len() == 2 && trace.len() == 32 && span.len() == 16 && flags.len() == 2;
     // Version 00 has exactly four parts; later versions may append more.
     if !sized || version == "ff" || (version == "00" && parts.next().is_some()) {
+        return None;
+    }
+    // A sign would be taken for a part of a number.
+    if version.starts_with('+') || flags.starts_with('+') {
         return None;
     }
     u8::from_str_radix(version, 16).ok()?;

@@ -16,6 +16,7 @@ pub struct LineStore {
     metadata: Vec<(Sym, Sym)>,
     exchange: Vec<u32>,
     streams: Vec<Vec<(Sym, Sym)>>,
+    label_count: usize,
     /// Without categorised labels nearly every line is a stream of its own, so finding one must not be a walk.
     stream_of: hashbrown::HashMap<Vec<(Sym, Sym)>, u32, foldhash::fast::FixedState>,
 }
@@ -52,6 +53,7 @@ impl LineStore {
             return *known;
         }
         let number = self.streams.len() as u32;
+        self.label_count += set.len();
         self.stream_of.insert(set.clone(), number);
         self.streams.push(set);
         number
@@ -118,7 +120,12 @@ impl LineStore {
 
     /// Returns the bytes held in memory, about.
     pub fn bytes(&self) -> usize {
-        self.symbols.bytes() + self.text.capacity() + self.at.capacity() * 32 + self.metadata.capacity() * 8
+        self.symbols.bytes()
+            + self.text.capacity()
+            + self.at.capacity() * 32
+            + self.metadata.capacity() * 8
+            + self.label_count * 2 * 8
+            + self.streams.capacity() * 80
     }
 }
 

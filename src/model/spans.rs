@@ -84,8 +84,9 @@ pub struct SpanStore {
     /// Names, services, attribute keys and texts.
     pub symbols: Symbols,
     numbers: Vec<u64>,
-    traces: Vec<u128>,
+    traces: indexmap::IndexSet<u128, foldhash::fast::FixedState>,
     processes: Vec<Process>,
+    process_attributes: usize,
     trace: Vec<u32>,
     id: Vec<u64>,
     parent: Vec<u64>,
@@ -168,6 +169,8 @@ impl SpanStore {
     pub fn bytes(&self) -> usize {
         self.symbols.bytes()
             + self.id.capacity() * (8 * 4 + 4 * 5 + 3 + 4 * 3)
+            + self.processes.capacity() * size_of::<Process>()
+            + self.process_attributes * size_of::<Attribute>()
             + (self.attributes.capacity() + self.event_attributes.capacity() + self.numbers.capacity()) * 8
             + self.event_at.capacity() * 16
             + self.link_to.capacity() * 32
@@ -205,6 +208,7 @@ impl SpanStore {
     pub fn process_attribute(&mut self, process: u32, key: &str, value: Value<'_>) {
         let attribute = self.attribute(key, value);
         self.processes[process as usize].attributes.push(attribute);
+        self.process_attributes += 1;
     }
 
     /// Says that `span`'s process is `process`; for sources that name processes after their spans.
@@ -276,10 +280,7 @@ impl SpanStore {
         let trace = match self.traces.last() {
             // Spans of one trace come together in every dialect, so the last one is nearly always the right one.
             Some(last) if *last == head.trace.0 => self.traces.len() - 1,
-            _ => self.traces.iter().position(|trace| *trace == head.trace.0).unwrap_or_else(|| {
-                self.traces.push(head.trace.0);
-                self.traces.len() - 1
-            }),
+            _ => self.traces.insert_full(head.trace.0).0,
         };
         self.trace.push(trace as u32);
         self.id.push(head.id.0);

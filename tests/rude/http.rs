@@ -10,20 +10,20 @@ const BOTH: [SourceKind; 2] = [SourceKind::Jaeger, SourceKind::Loki];
 /// Name, what the server does about each request, the fault, the exit code.
 type Case = (&'static str, fn() -> Vec<Act>, FaultKind, i32);
 
-fn send(text: &str) -> Act {
+pub(super) fn send(text: &str) -> Act {
     Act::Send(text.as_bytes().to_vec())
 }
 
 /// A whole answer with its right length.
-fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
     let length = body.len();
     vec![send(&format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"))]
 }
 
 /// A time that holds the polite answers.
-const SINCE: [&str; 4] = ["--since", "2027-01-15T07:00:00Z", "--until", "2027-01-15T09:00:00Z"];
-const LOGIN: &str = "<!DOCTYPE html><html><body>Sign in</body></html>";
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+pub(super) const SINCE: [&str; 4] = ["--since", "2027-01-15T07:00:00Z", "--until", "2027-01-15T09:00:00Z"];
+pub(super) const LOGIN: &str = "<!DOCTYPE html><html><body>Sign in</body></html>";
+pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 const CASES: &[Case] = &[
     ("never answers", || vec![Act::Hold], FaultKind::TimedOut, 5),

@@ -1,11 +1,13 @@
 //! Servers that misbehave: every one of them ends in an answer that says what happened, in time, with the right exit code.
 //!
-//! A case is a line of a table in `http.rs` or `kafka.rs`: what the server does, the kind of fault that the source makes of
-//! it, and the exit code of the program. `secrets.rs` looks for credentials where they must not be.
+//! A case is a line of a table in `http.rs`, `bodies.rs` or `kafka.rs`: what the server does, what the source makes of it,
+//! and the exit code of the program. A new client over HTTP is one entry in `clients.rs`. `secrets.rs` looks for credentials where they must not be.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod arriving;
+mod bodies;
+mod clients;
 mod http;
 mod kafka;
 pub(crate) mod peer;
@@ -40,9 +42,14 @@ fn patience(kind: Option<FaultKind>) -> u64 {
 }
 
 /// Asks a source at `address` (`host:port`) one question, with `patience` in milliseconds.
-async fn ask(source: SourceKind, address: &str, ask: &Ask, patience: u64) -> Reply {
+async fn ask(source: SourceKind, address: &str, question: &Ask, patience: u64) -> Reply {
+    ask_within(source, address, question, patience, BYTES).await
+}
+
+/// The same with a limit of bytes.
+async fn ask_within(source: SourceKind, address: &str, ask: &Ask, patience: u64, bytes: u64) -> Reply {
     let whole = Duration::from_millis(patience);
-    let limits = Limits { bytes: BYTES, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
+    let limits = Limits { bytes, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
     let budget = Budget::new(source, &limits, CancellationToken::new());
     let http = || HttpEndpoint::new(format!("http://{address}").parse().unwrap());
     let kafka = || {
@@ -121,6 +128,41 @@ fn wrongs(name: &str, verb: &[&str], at: (SourceKind, &str), kind: Option<FaultK
     }
     let broken = claims.into_iter().filter(|(_, holds)| !holds);
     broken.map(|(claim, _)| format!("{name}, {source}: {claim} {codes:?}:\n{shown}")).collect()
+}
+
+/// Memory that the program may write to, in KiB, whatever a server sends: 200 MiB above what it takes without a question. The
+/// kernel refuses more (`RLIMIT_DATA`, which counts stacks too), and that ends a process.
+const MEMORY: u32 = 220 << 10;
+
+/// Runs a verb against one source, with limits of bytes and of memory. Returns what is wrong with the document, the exit
+/// code, or the manner of the end.
+fn wrongs_within(
+    name: &str,
+    verb: &[&str],
+    (source, address): (SourceKind, &str),
+    patience: u64,
+    bytes: u64,
+    exits: &[i32],
+) -> Vec<String> {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, format!("[limits]\nbytes = \"{}KiB\"\n", bytes >> 10)).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().env("HOME", home.path()).env("HOPSCOPE_CONFIG", &file);
+    command.args(["-c", &format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hopscope")]);
+    command.args(verb).args([&format!("--{source}"), &format!("http://{address}"), "-o", "json"]);
+    let ran = command.args(["--timeout", &format!("{patience}ms")]).output().expect("a shell starts");
+    let code = ran.status.code();
+    let mut wrong = Vec::new();
+    match serde_json::from_slice::<Value>(&ran.stdout) {
+        Ok(document) if document["exit"].as_i64() == code.map(i64::from) => {}
+        Ok(document) => wrong.push(format!("{name}: the document says exit {}", document["exit"])),
+        Err(error) => wrong.push(format!("{name}: stdout is not one document: {error}")),
+    }
+    if !code.is_some_and(|code| exits.contains(&code)) || text(&ran.stderr).contains("panicked") {
+        wrong.push(format!("{name}: {:?} instead of {exits:?}: {}", ran.status, text(&ran.stderr)));
+    }
+    wrong
 }
 
 /// Fails with all that is wrong.

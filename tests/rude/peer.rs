@@ -13,6 +13,10 @@ pub(crate) enum Act {
     Send(Vec<u8>),
     /// Sends these bytes again and again, as fast as they are taken.
     Flood(Vec<u8>),
+    /// Sends these bytes so many times.
+    Repeat(Vec<u8>, usize),
+    /// Sends bytes in pieces of so many, each in a packet of its own as far as the system goes along.
+    Pieces(Vec<u8>, usize),
     /// Sends one space after the other, each when the client has been quiet for a moment.
     Drip,
     /// Keeps the connection open and says nothing more until the client goes.
@@ -83,6 +87,11 @@ fn serve(mut stream: TcpStream, framing: Framing, seen: &Mutex<Vec<Vec<u8>>>, sc
         for act in script(number, &request) {
             match act {
                 Act::Send(bytes) => drop(stream.write_all(&bytes)),
+                Act::Repeat(bytes, count) => repeat(&mut stream, &bytes, count),
+                Act::Pieces(bytes, size) => {
+                    stream.set_nodelay(true).unwrap();
+                    drop(bytes.chunks(size).try_for_each(|piece| stream.write_all(piece)));
+                }
                 Act::Flood(bytes) => while stream.write_all(&bytes).is_ok() {},
                 Act::Drip => drip(&mut stream),
                 Act::Hold => while stream.read(&mut [0; 512]).is_ok_and(|read| read > 0) {},
@@ -92,6 +101,20 @@ fn serve(mut stream: TcpStream, framing: Framing, seen: &Mutex<Vec<Vec<u8>>>, sc
         if !again {
             return;
         }
+    }
+}
+
+/// Writes in pieces of some size, so that millions of repeats are not millions of calls.
+fn repeat(stream: &mut TcpStream, bytes: &[u8], count: usize) {
+    let at_once = (65_536 / bytes.len().max(1)).clamp(1, count.max(1));
+    let piece = bytes.repeat(at_once);
+    let mut left = count;
+    while left > 0 {
+        let now = left.min(at_once);
+        if stream.write_all(&piece[..now * bytes.len()]).is_err() {
+            return;
+        }
+        left -= now;
     }
 }
 

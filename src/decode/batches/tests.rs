@@ -59,6 +59,37 @@ fn a_cut_last_batch_is_no_damage_and_a_changed_one_is() {
     assert!(!decode("t", 0, &changed.into(), 0).notes.is_empty());
 }
 
+/// Writes a zigzag varint.
+fn put(out: &mut Vec<u8>, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+#[test]
+fn headers_do_not_take_more_memory_than_a_reply_may() {
+    let with = |headers: usize, records: usize| {
+        let mut record = vec![0, 0, 0, small(-1), small(-1)];
+        put(&mut record, headers as i64);
+        record.extend([0, small(-1)].repeat(headers));
+        let mut out = batch(0)[..HEAD].to_vec();
+        for _ in 0..records {
+            put(&mut out, record.len() as i64);
+            out.extend(&record);
+        }
+        let length = out.len() as i32 - 12;
+        out[8..12].copy_from_slice(&length.to_be_bytes());
+        out[57..61].copy_from_slice(&(records as i32).to_be_bytes());
+        decode("t", 0, &out.into(), 0)
+    };
+    let (one, many) = (with(HEADERS_OF_RECORD + 1, 1), with(HEADERS_OF_RECORD, 12));
+    assert!(one.records.is_empty() && one.notes.iter().any(|note| note.text.as_str().contains("damaged")), "{one:?}");
+    assert_eq!((many.records.len(), many.next_offset), (10, Some(40)), "the rest is left to the next fetch");
+}
+
 #[test]
 fn the_sum_is_castagnoli_s() {
     assert_eq!(crc32c(b"123456789"), 0xe306_9283);

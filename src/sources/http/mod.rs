@@ -13,7 +13,7 @@ use crate::config::HttpEndpoint;
 use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
 use client::Ready;
 use login::Logins;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use retry::Retries;
 use secrecy::ExposeSecret;
@@ -28,6 +28,8 @@ use url::Url;
 const ERROR_TEXT: usize = 64 << 10;
 /// The shortest text of one row: a tuple of a time and a line, or a span, is longer.
 const ROW: u64 = 16;
+/// Bytes of a document that is read as a whole; as a tree of values it takes up to sixteen times as much.
+const DOCUMENT: usize = 4 << 20;
 
 /// One endpoint; connections are made when first needed and kept.
 #[derive(Debug)]
@@ -49,12 +51,27 @@ pub trait BodySink: Send {
     fn rows(&self) -> u64 {
         0
     }
+
+    /// Says why what comes is more than can be kept, when so: then the end is a fault.
+    fn too_much(&self) -> Option<String> {
+        None
+    }
 }
 
+/// Documents that are read as a whole: lists of names and limits.
 impl BodySink for Vec<u8> {
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
-        self.extend_from_slice(bytes);
-        ControlFlow::Continue(())
+        // A mark before the text (U+FEFF) says nothing, and readers of JSON refuse it.
+        if self.is_empty() {
+            self.extend_from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+        } else {
+            self.extend_from_slice(bytes);
+        }
+        if self.len() > DOCUMENT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn too_much(&self) -> Option<String> {
+        (self.len() > DOCUMENT).then(|| format!("more than {} MiB where a short list is expected", DOCUMENT >> 20))
     }
 }
 
@@ -385,6 +402,11 @@ impl Http {
         bytes: &mut u64,
     ) -> Result<Head, Failure> {
         let status = answer.status();
+        // What was asked for is unpacked already, and then the header is gone.
+        if let Some(coding) = answer.headers().get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+            let came = format!("the body is packed as {coding:?}, which was not asked for");
+            return Err(self.end(FaultKind::Damaged, plan, came, "check what stands in front of the server"));
+        }
         let mut text = Vec::new();
         loop {
             let chunk = match answer.chunk().await {
@@ -399,7 +421,13 @@ impl Http {
             if status.is_success() {
                 match take(sink, lease, &chunk[..admitted as usize]) {
                     Taken::All => {}
-                    Taken::Enough => break,
+                    Taken::Enough => match sink.too_much() {
+                        Some(came) => {
+                            let hint = "check that the URL is the source's own, or narrow the question";
+                            return Err(self.end(FaultKind::TooLarge, plan, came, hint));
+                        }
+                        None => break,
+                    },
                     Taken::NoRowsLeft => {
                         let came = format!("budget of rows spent after {} rows of this answer", sink.rows());
                         let hint = "narrow the question, or raise limits.rows (--budget rows=...)";

@@ -28,6 +28,8 @@ pub(super) struct Feed<'a> {
     begun: bool,
     page: bool,
     sight: Option<Sight<'a>>,
+    /// The store takes more than it may.
+    full: bool,
     /// Spans from which on there is something new to see.
     next_look: usize,
 }
@@ -42,7 +44,7 @@ impl<'a> Feed<'a> {
             Dialect::Internal => Decoder::Internal(jaeger::Decoder::default()),
             Dialect::V3 => Decoder::V3(otlp::Decoder::default()),
         };
-        Self { decoder, begun: false, page: false, sight, next_look: FIRST_LOOK }
+        Self { decoder, begun: false, page: false, full: false, sight, next_look: FIRST_LOOK }
     }
 
     /// Says whether the body was a web page.
@@ -58,7 +60,15 @@ impl<'a> Feed<'a> {
     }
 }
 
+/// Memory of the spans of one answer. A span of the field takes about 200 bytes of it, so this is a million of them; it
+/// ends what takes many times its bytes on the wire, such as resources without spans.
+const STORE: usize = 256 << 20;
+
 impl BodySink for Feed<'_> {
+    fn too_much(&self) -> Option<String> {
+        self.full.then(|| format!("its spans take more than {} MiB of memory", STORE >> 20))
+    }
+
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
         if !self.begun && !bytes.trim_ascii().is_empty() {
             self.begun = true;
@@ -77,6 +87,10 @@ impl BodySink for Feed<'_> {
                 decoder.so_far()
             }
         };
+        self.full = store.bytes() > STORE;
+        if self.full {
+            return ControlFlow::Break(());
+        }
         if let Some(sight) = self.sight
             && store.len() >= self.next_look
         {

@@ -1,7 +1,7 @@
 //! An open connection: several requests may be on their way, and each gets its own answer.
 
 use super::door::{self, Door, NoEntry};
-use super::shape::{self, Impossible};
+use super::shape;
 use super::wire::{Broken, ReadOnly};
 use crate::model::FaultKind;
 use crate::sources::tls;
@@ -286,14 +286,21 @@ impl Drop for Flight<'_> {
 fn read<R: ReadOnly>(mut body: Bytes, version: i16) -> Result<R::Response, Broken> {
     let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
     ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
-    shape::check(R::KEY, version, body.clone())
-        .map_err(|Impossible { count, left }| codec(&format_args!("an array of {count} elements in {left} bytes")))?;
+    shape::check(R::KEY, version, body.clone()).map_err(|wrong| codec(&wrong))?;
     let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
     // Zeros and small numbers decode to an empty answer of nearly any kind; what is left over tells.
     if body.has_remaining() {
         return Err(codec(&format_args!("{} bytes behind its end", body.remaining())));
     }
     Ok(answer)
+}
+
+/// Reads an answer from the correlation id on, and says what is wrong with it.
+pub(super) fn judge<R: ReadOnly>(body: Bytes, version: i16) -> Result<(), String> {
+    if R::KEY == ApiVersionsRequest::KEY {
+        return Offer::read(body, version).map(drop).ok_or_else(|| "no offer of versions".to_owned());
+    }
+    read::<R>(body, version).map(drop).map_err(|broken| broken.came)
 }
 
 /// Says how a connection was lost.

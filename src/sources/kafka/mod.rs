@@ -21,3 +21,17 @@ mod wire;
 mod words;
 
 pub use client::Kafka;
+
+/// Reads an answer's bytes from the correlation id on as a connection does, and says what is wrong with them. For tests on
+/// bytes from anywhere.
+#[doc(hidden)]
+pub fn judge_answer(key: i16, version: i16, body: bytes::Bytes) -> Result<(), String> {
+    wire::judge(key, version, body)
+}
+
+/// Hears lines as a server's words in a SCRAM login whose client chose the nonce `nonce`, and says whether that
+/// completes it. For tests on words from anywhere.
+#[doc(hidden)]
+pub fn judge_scram(words: &[u8]) -> Result<bool, String> {
+    sasl::judge(words)
+}

@@ -32,9 +32,11 @@ enum Field {
     Texts(Range),
     /// A structure in place.
     Inner(&'static [Field], Range),
+    /// Tagged fields that the codec reads, by their number; it does so without a look at the size that is written before.
+    Tagged(&'static [(u32, Field)], Range),
 }
 
-use Field::{Array, Blob, Fixed, Inner, Numbers, Text, Texts};
+use Field::{Array, Blob, Fixed, Inner, Numbers, Tagged, Text, Texts};
 
 /// One kind of answer.
 struct Shape {
@@ -52,6 +54,10 @@ const PARTITIONS_OF_METADATA: &[Field] =
 const ASSIGNMENT: &[Field] = &[Array(&[Fixed(UUID, ALL), Text(ALL), Numbers(4, ALL)], ALL)];
 
 const OFFSETS: &[Field] = &[Fixed(12, ALL), Fixed(4, since(5)), Text(ALL), Fixed(2, ALL)];
+
+/// Diverging epoch, current leader, snapshot.
+const TAGS_OF_FETCHED: &[(u32, Field)] =
+    &[(0, Inner(&[Fixed(12, ALL)], ALL)), (1, Inner(&[Fixed(8, ALL)], ALL)), (2, Inner(&[Fixed(12, ALL)], ALL))];
 
 const SHAPES: &[Shape] = &[
     // Fetch
@@ -73,12 +79,14 @@ const SHAPES: &[Shape] = &[
                             Array(&[Fixed(16, ALL)], since(4)),
                             Fixed(4, since(11)),
                             Blob(ALL),
+                            Tagged(TAGS_OF_FETCHED, ALL),
                         ],
                         ALL,
                     ),
                 ],
                 ALL,
             ),
+            Tagged(&[(0, Array(&[Fixed(4, ALL), Text(ALL), Fixed(4, ALL), Text(ALL)], ALL))], ALL),
         ],
     },
     // ListOffsets
@@ -204,121 +212,151 @@ const SHAPES: &[Shape] = &[
     },
 ];
 
-/// An array whose count cannot be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Impossible {
-    /// The count.
-    pub(super) count: u64,
-    /// The bytes that were left for so many elements.
-    pub(super) left: usize,
-}
-
-/// Looks through an answer behind its header. An answer that ends early or is followed by more is left to the codec.
-pub(super) fn check(key: i16, version: i16, body: Bytes) -> Result<(), Impossible> {
-    let Some(shape) = SHAPES.iter().find(|shape| shape.key == key) else { return Ok(()) };
-    let mut walk = Walk { body, version, flexible: version >= shape.flexible };
-    match walk.fields(shape.fields) {
-        Ok(()) | Err(Stop::Short) => Ok(()),
-        Err(Stop::Impossible(impossible)) => Err(impossible),
-    }
-}
-
-enum Stop {
+/// Why an answer is not given to the codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    /// An array, or all arrays together, cannot have so many elements in the bytes that are left, or should not.
+    #[error("{count} elements of arrays, with {left} bytes left")]
+    Count {
+        /// The count.
+        count: u64,
+        /// The bytes that were left for so many elements.
+        left: usize,
+    },
+    /// It ends early, or a number in it has no end. The codec would read on at another place than this walk.
+    #[error("it ends early, or a length in it cannot be")]
     Short,
-    Impossible(Impossible),
+}
+
+/// Elements of all arrays of one answer. A cluster of 200,000 partitions tells less than half as many; the memory that an
+/// element takes is many times the few bytes that it needs on the wire.
+const MOST: u64 = 1 << 20;
+
+/// Looks through an answer behind its header. An answer that is followed by more is left to the codec.
+pub(super) fn check(key: i16, version: i16, body: Bytes) -> Result<(), Wrong> {
+    let Some(shape) = SHAPES.iter().find(|shape| shape.key == key) else { return Ok(()) };
+    Walk { body, version, flexible: version >= shape.flexible, elements: 0 }.fields(shape.fields)
 }
 
 struct Walk {
     body: Bytes,
     version: i16,
     flexible: bool,
+    elements: u64,
 }
 
 impl Walk {
-    fn fields(&mut self, fields: &[Field]) -> Result<(), Stop> {
+    /// Walks over a structure.
+    fn fields(&mut self, fields: &[Field]) -> Result<(), Wrong> {
+        let mut tags: &[(u32, Field)] = &[];
         for field in fields {
-            let (Fixed(_, range)
-            | Text(range)
-            | Blob(range)
-            | Array(_, range)
-            | Numbers(_, range)
-            | Texts(range)
-            | Inner(_, range)) = field;
-            if !(range.0..=range.1).contains(&self.version) {
-                continue;
-            }
             match field {
-                Fixed(bytes, _) => self.skip(*bytes)?,
-                Text(_) => self.text()?,
-                Blob(_) => self.blob()?,
-                Numbers(bytes, _) => {
-                    let count = self.count(*bytes)?;
-                    self.skip(count * bytes)?;
-                }
-                Texts(_) => {
-                    for _ in 0..self.count(1)? {
-                        self.text()?;
-                    }
-                }
-                Array(inner, _) => {
-                    for _ in 0..self.count(least(inner, self.version))? {
-                        self.fields(inner)?;
-                    }
-                }
-                Inner(inner, _) => self.fields(inner)?,
+                Tagged(known, _) => tags = known,
+                other => self.field(other)?,
             }
         }
-        if self.flexible { self.tagged() } else { Ok(()) }
+        if self.flexible { self.tagged(tags) } else { Ok(()) }
+    }
+
+    fn field(&mut self, field: &Field) -> Result<(), Wrong> {
+        let (Fixed(_, range)
+        | Text(range)
+        | Blob(range)
+        | Array(_, range)
+        | Numbers(_, range)
+        | Texts(range)
+        | Inner(_, range)
+        | Tagged(_, range)) = field;
+        if !(range.0..=range.1).contains(&self.version) {
+            return Ok(());
+        }
+        match field {
+            Fixed(bytes, _) => self.skip(*bytes),
+            Text(_) => self.text(),
+            Blob(_) => self.blob(),
+            Numbers(bytes, _) => {
+                let count = self.count(*bytes)?;
+                self.skip(count * bytes)
+            }
+            Texts(_) => {
+                let count = self.count(1)?;
+                self.add(count as u64)?;
+                (0..count).try_for_each(|_| self.text())
+            }
+            Array(inner, _) => {
+                let count = self.count(least(inner, self.version))?;
+                self.add(count as u64)?;
+                (0..count).try_for_each(|_| self.fields(inner))
+            }
+            Inner(inner, _) => self.fields(inner),
+            Tagged(..) => Ok(()),
+        }
+    }
+
+    fn add(&mut self, count: u64) -> Result<(), Wrong> {
+        self.elements += count;
+        if self.elements > MOST { Err(Wrong::Count { count: self.elements, left: self.body.len() }) } else { Ok(()) }
     }
 
     /// Reads a count; null is none.
-    fn count(&mut self, least: usize) -> Result<usize, Stop> {
+    fn count(&mut self, least: usize) -> Result<usize, Wrong> {
         let count = if self.flexible {
             u64::from(self.varint()?.saturating_sub(1))
         } else {
-            u64::try_from(self.body.try_get_i32().map_err(|_| Stop::Short)?).unwrap_or(0)
+            u64::try_from(self.body.try_get_i32().map_err(|_| Wrong::Short)?).unwrap_or(0)
         };
         let left = self.body.len();
         match usize::try_from(count).ok().filter(|count| count.saturating_mul(least.max(1)) <= left) {
             Some(count) => Ok(count),
-            None => Err(Stop::Impossible(Impossible { count, left })),
+            None => Err(Wrong::Count { count, left }),
         }
     }
 
-    fn text(&mut self) -> Result<(), Stop> {
+    fn text(&mut self) -> Result<(), Wrong> {
         let length = if self.flexible {
             self.varint()?.saturating_sub(1) as usize
         } else {
-            usize::try_from(self.body.try_get_i16().map_err(|_| Stop::Short)?).unwrap_or(0)
+            usize::try_from(self.body.try_get_i16().map_err(|_| Wrong::Short)?).unwrap_or(0)
         };
         self.skip(length)
     }
 
-    fn blob(&mut self) -> Result<(), Stop> {
+    fn blob(&mut self) -> Result<(), Wrong> {
         let length = if self.flexible {
             self.varint()?.saturating_sub(1) as usize
         } else {
-            usize::try_from(self.body.try_get_i32().map_err(|_| Stop::Short)?).unwrap_or(0)
+            usize::try_from(self.body.try_get_i32().map_err(|_| Wrong::Short)?).unwrap_or(0)
         };
         self.skip(length)
     }
 
-    fn tagged(&mut self) -> Result<(), Stop> {
-        for _ in 0..self.varint()? {
-            self.varint()?;
+    fn tagged(&mut self, known: &[(u32, Field)]) -> Result<(), Wrong> {
+        let count = self.varint()?;
+        self.add(u64::from(count))?;
+        for _ in 0..count {
+            let tag = self.varint()?;
             let length = self.varint()? as usize;
-            self.skip(length)?;
+            let left = self.body.len();
+            match known.iter().find(|(number, _)| *number == tag) {
+                Some((_, field)) => {
+                    self.field(field)?;
+                    if left - self.body.len() != length {
+                        return Err(Wrong::Short);
+                    }
+                }
+                None => self.skip(length)?,
+            }
         }
         Ok(())
     }
 
-    fn varint(&mut self) -> Result<u32, Stop> {
-        super::wire::varint(&mut self.body).ok_or(Stop::Short)
+    fn varint(&mut self) -> Result<u32, Wrong> {
+        super::wire::varint(&mut self.body).ok_or(Wrong::Short)
     }
 
-    fn skip(&mut self, bytes: usize) -> Result<(), Stop> {
+    fn skip(&mut self, bytes: usize) -> Result<(), Wrong> {
         if bytes > self.body.len() {
-            return Err(Stop::Short);
+            return Err(Wrong::Short);
         }
         self.body.advance(bytes);
         Ok(())
@@ -335,7 +373,7 @@ fn least(fields: &[Field], version: i16) -> usize {
         {
             1
         }
-        Fixed(..) | Text(_) | Blob(_) | Array(..) | Numbers(..) | Texts(_) | Inner(..) => 0,
+        Fixed(..) | Text(_) | Blob(_) | Array(..) | Numbers(..) | Texts(_) | Inner(..) | Tagged(..) => 0,
     };
     fields.iter().map(of).sum()
 }

@@ -19,7 +19,17 @@ pub(super) use super::line::{Line, varint};
 pub(super) trait ReadOnly: Request {}
 
 macro_rules! reads {
-    ($($request:ty),* $(,)?) => { $(impl ReadOnly for $request {})* };
+    ($($request:ty),* $(,)?) => {
+        $(impl ReadOnly for $request {})*
+
+        /// Reads an answer's bytes from the correlation id on as a connection does, and says what is wrong with them.
+        pub(super) fn judge(key: i16, version: i16, body: bytes::Bytes) -> Result<(), String> {
+            match key {
+                $(<$request as Request>::KEY => super::line::judge::<$request>(body, version),)*
+                _ => Err("no request has this key".to_owned()),
+            }
+        }
+    };
 }
 
 reads!(

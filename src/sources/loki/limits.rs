@@ -70,6 +70,11 @@ impl Limits {
         found
     }
 
+    /// Reads a document of either kind.
+    pub(super) fn read(text: &str) -> Self {
+        serde_json::from_str::<Json>(text).map_or_else(|_| Self::of_yaml(text), |json| Self::of_json(&json))
+    }
+
     /// Cuts a window to what can be read at `now`, and says what is beyond: an empty answer for it would prove nothing.
     pub(super) fn reach(&self, window: &Window, now: Timestamp) -> (Option<Window>, Option<Note>) {
         let bounds = [(self.lookback, "this tenant may look back"), (self.retention, "lines are kept for")];

@@ -19,3 +19,10 @@ mod slices;
 pub mod tail;
 
 pub use client::Loki;
+
+/// Reads a server's words about its limits, from a document or from a refusal, and writes down what was understood. For
+/// tests on words from anywhere.
+#[doc(hidden)]
+pub fn judge_limits(words: &str) -> String {
+    format!("{:?} {:?}", limits::Limits::read(words), refusal::allowed(words))
+}

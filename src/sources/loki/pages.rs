@@ -76,6 +76,9 @@ struct Feed {
     head: Vec<u8>,
 }
 
+/// Memory of the lines of one page, which holds 5,000 of them as a rule; it ends what comes without end.
+const STORE: usize = 256 << 20;
+
 impl Default for Wish {
     fn default() -> Self {
         Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false }
@@ -88,7 +91,11 @@ impl BodySink for Feed {
             self.head.extend(bytes.iter().take(64));
         }
         self.decoder.push(bytes);
-        ControlFlow::Continue(())
+        if self.decoder.bytes() > STORE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn too_much(&self) -> Option<String> {
+        (self.decoder.bytes() > STORE).then(|| format!("its lines take more than {} MiB of memory", STORE >> 20))
     }
 
     fn rows(&self) -> u64 {

@@ -85,6 +85,11 @@ impl Refusal {
     }
 }
 
+/// Reads what a refusal says would be allowed: lines of a page, length of a range.
+pub(super) fn allowed(refusal: &str) -> (Option<usize>, Option<Nanos>) {
+    (lines(refusal), length(refusal))
+}
+
 /// Reads `max entries limit ... (R > L)`. The name in it differs between 2.2 and 3.7, the two numbers do not.
 fn lines(refusal: &str) -> Option<usize> {
     let text = refusal.split_once("max entries limit")?.1;

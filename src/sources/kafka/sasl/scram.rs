@@ -40,7 +40,7 @@ impl Client {
         Self::with_nonce(hash, user, password, BASE64.encode(random))
     }
 
-    fn with_nonce(hash: Hash, user: &str, password: &str, nonce: String) -> Result<Self, String> {
+    pub(super) fn with_nonce(hash: Hash, user: &str, password: &str, nonce: String) -> Result<Self, String> {
         if !user.chars().chain(password.chars()).all(|c| c.is_ascii() && !c.is_ascii_control()) {
             // SASLprep maps other characters to a normal form, which is not done here.
             return Err("SCRAM with names or passwords beyond ASCII is not supported".into());

@@ -1,0 +1,81 @@
+//! Every client over HTTP, one entry each: what a well-behaved server tells it before the data, and what its data looks like.
+
+use super::peer::Act;
+use hopscope::model::SourceKind;
+
+/// One client in one of its dialects.
+pub(super) struct Client {
+    pub(super) name: &'static str,
+    pub(super) source: SourceKind,
+    /// A part of the path of the request for data.
+    pub(super) data: &'static str,
+    /// Parts of paths, and the bodies that answer them; others are unknown routes.
+    pub(super) before: &'static [(&'static str, &'static str)],
+    /// A document up to its first row, one row, and the rest of the document.
+    pub(super) document: [&'static str; 3],
+}
+
+/// All clients.
+pub(super) const CLIENTS: &[Client] = &[
+    Client {
+        name: "Jaeger, internal dialect",
+        source: SourceKind::Jaeger,
+        data: "/api/traces",
+        before: &[("/api/services", r#"{"data":["shop"]}"#)],
+        document: [
+            r#"{"data":[{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spans":["#,
+            r#"{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spanID":"a1","operationName":"pay","startTime":1800000000000000,"duration":5,"processID":"p1"}"#,
+            r#"],"processes":{"p1":{"serviceName":"shop","tags":[]}}}]}"#,
+        ],
+    },
+    Client {
+        name: "Jaeger, version 3",
+        source: SourceKind::Jaeger,
+        data: "/api/v3/traces",
+        before: &[("trace-summaries", r#"{"summaries":[]}"#), ("/api/v3/services", r#"{"services":["shop"]}"#)],
+        document: [
+            r#"{"result":{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"scope":{"name":"s"},"spans":["#,
+            r#"{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00000000000000a1","name":"pay","startTimeUnixNano":"1800000000000000000","endTimeUnixNano":"1800000000000000005"}"#,
+            "]}]}]}}",
+        ],
+    },
+    Client {
+        name: "Loki",
+        source: SourceKind::Loki,
+        data: "/query_range",
+        before: &[
+            ("/labels", r#"{"status":"success","data":["app"]}"#),
+            ("/series", r#"{"status":"success","data":[]}"#),
+        ],
+        document: [
+            r#"{"status":"success","data":{"resultType":"streams","result":[{"stream":{"app":"shop"},"values":["#,
+            r#"["1800000000000000001","charged 4bf92f3577b34da6a3ce929d0e0e4736"]"#,
+            "]}]}}",
+        ],
+    },
+];
+
+impl Client {
+    /// A whole document with one row.
+    pub(super) fn polite(&self) -> String {
+        self.document.concat()
+    }
+
+    /// A document whose rows are this text.
+    pub(super) fn rows(&self, rows: &str) -> String {
+        [self.document[0], rows, self.document[2]].concat()
+    }
+
+    /// Answers what is asked before the data, and does something else about the data.
+    pub(super) fn script(&'static self, acts: fn(&Client) -> Vec<Act>) -> impl Fn(usize, &[u8]) -> Vec<Act> {
+        move |_, request| {
+            let request = String::from_utf8_lossy(request);
+            let path = request.split(' ').nth(1).unwrap_or_default();
+            match self.before.iter().find(|(part, _)| path.contains(part)) {
+                Some((_, body)) => super::http::answer("200 OK", "", body),
+                None if path.contains(self.data) => acts(self),
+                None => super::http::answer("404 Not Found", "", "404 page not found"),
+            }
+        }
+    }
+}
