@@ -84,7 +84,7 @@ pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
         exit: u8,
     }
     let profile = settings::loaded(arguments)?.profile;
-    let runtime = runtime()?;
+    let runtime = runtime_of_one()?;
     let _inside = runtime.enter();
     let sources = open(arguments, &profile)?.only(&[SourceKind::Kafka]);
     let cancel = CancellationToken::new();
@@ -230,9 +230,18 @@ pub fn open(arguments: &Arguments, profile: &Profile) -> Result<SourceSet, Failu
 
 /// Returns the runtime that everything waits on.
 pub fn runtime() -> Result<Runtime, Failure> {
+    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2))
+}
+
+/// Returns a runtime for one question to one source: what waits for bytes is waked by the thread that decodes them.
+pub fn runtime_of_one() -> Result<Runtime, Failure> {
+    built(&mut tokio::runtime::Builder::new_current_thread())
+}
+
+fn built(builder: &mut tokio::runtime::Builder) -> Result<Runtime, Failure> {
     // Fails only when called twice, and then a provider is there already.
     rustls::crypto::ring::default_provider().install_default().ok();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+    builder.enable_all().build().map_err(|error| {
         Failure::mistake(
             "this machine",
             &format!("cannot start threads: {error}"),

@@ -126,3 +126,11 @@ async fn a_slow_broker_is_waited_for() {
     let (state, notes) = queues(&running, PATIENT).await;
     assert_eq!((told(&state), notes), (running.rows(), Vec::new()));
 }
+
+#[tokio::test]
+async fn leaders_that_moved_are_found_and_no_offset_is_missing() {
+    let running = many::start(Plan { stale: 1, groups: 60, ..Plan::default() }).await.unwrap();
+    let (state, notes) = queues(&running, PATIENT).await;
+    assert_eq!((told(&state), notes), (running.rows(), Vec::new()));
+    assert_eq!(running.requests()["Metadata"], 2, "metadata is read anew once");
+}

@@ -14,7 +14,7 @@ use kafka_protocol::protocol::{Decodable, StrBytes};
 use smol_str::{SmolStr, ToSmolStr};
 
 /// Groups asked about in one request (`OffsetFetch` takes several from version 8, Kafka 3.0).
-const GROUPS_AT_ONCE: usize = 500;
+const GROUPS_AT_ONCE: usize = 1_000;
 
 impl Question<'_> {
     /// Returns the groups that one broker coordinates: the one that lists a group is its coordinator.

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 use smol_str::{SmolStr, ToSmolStr};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// `ListOffsets` times that name places: the log's end and its start.
 pub(super) const END: i64 = -1;
@@ -34,6 +34,15 @@ type Offsets = Vec<(SmolStr, i32, Result<Offset, i16>)>;
 
 /// A partition by its place in the layout: topic, then partition.
 pub(super) type Place = (usize, usize);
+
+/// What the leaders said of one kind of offset.
+#[derive(Default)]
+struct Heard {
+    /// What was asked of one leader, and its answer.
+    answers: Vec<(Vec<Place>, Result<Offsets, Fault>)>,
+    /// What nobody leads.
+    leaderless: Vec<Place>,
+}
 
 /// Why there is no offset.
 enum Missing {
@@ -105,16 +114,23 @@ impl Question<'_> {
     /// Fills in the offsets of all partitions, one request per leader and kind. The end comes last: a lag must not come out
     /// negative, nor the stable end behind the end.
     pub(super) async fn offsets(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
+        let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Committed), (END, Isolation::Uncommitted)];
         let all = layout.places();
-        for (time, isolation) in
-            [(START, Isolation::Uncommitted), (END, Isolation::Committed), (END, Isolation::Uncommitted)]
-        {
-            let fill = |partition: &mut Partition, found: Offset| match (time, isolation) {
+        // No kind waits for another; a connection keeps their order.
+        let heard = join_all(kinds.map(|kind| self.hear(layout, &all, kind))).await;
+        for (kind, heard) in kinds.into_iter().zip(heard) {
+            let mut fill = |partition: &mut Partition, found: Offset| match kind {
                 (START, _) => partition.start = Some(found.offset),
                 (_, Isolation::Committed) => partition.stable = Some(found.offset),
                 (_, Isolation::Uncommitted) => partition.end = Some(found.offset),
             };
-            self.offsets_of(layout, &all, (time, isolation), notes, fill).await;
+            let missing = layout.take(heard, &mut fill);
+            let (again, lost): (Vec<_>, Vec<_>) = missing.into_iter().partition(|(_, why)| why.is_movable());
+            layout.mark(&lost, notes);
+            let again: Vec<Place> = again.into_iter().map(|(place, _)| place).collect();
+            if !again.is_empty() {
+                self.offsets_of(layout, &again, kind, notes, fill).await;
+            }
         }
         notes.sort_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));
         notes.dedup();
@@ -131,12 +147,7 @@ impl Question<'_> {
         mut fill: impl FnMut(&mut Partition, Offset),
     ) {
         let mut missing = self.round(layout, places, kind, &mut fill).await;
-        let is_movable = |why: &Missing| match why {
-            Missing::Code(code) => has_moved(*code),
-            Missing::Fault(_) | Missing::NoLeader => true,
-            Missing::Untold => false,
-        };
-        let is_worth_it = missing.iter().any(|(_, why)| is_movable(why)) && self.may_refresh();
+        let is_worth_it = missing.iter().any(|(_, why)| why.is_movable()) && self.may_refresh();
         if is_worth_it && let Ok(fresh) = self.layout().await {
             let leader = |layout: &Layout, (topic, at): Place| layout.state.topics[topic].partitions[at].leader;
             let before: Vec<Option<i32>> = missing.iter().map(|(place, _)| leader(layout, *place)).collect();
@@ -145,7 +156,7 @@ impl Question<'_> {
             for ((place, why), before) in missing.into_iter().zip(before) {
                 let is_new = leader(layout, place) != before;
                 let is_told = matches!(why, Missing::Code(code) if has_moved(code));
-                if is_told || is_movable(&why) && is_new { again.push(place) } else { still.push((place, why)) }
+                if is_told || why.is_movable() && is_new { again.push(place) } else { still.push((place, why)) }
             }
             still.extend(self.round(layout, &again, kind, &mut fill).await);
             missing = still;
@@ -161,12 +172,18 @@ impl Question<'_> {
         kind: (i64, Isolation),
         fill: &mut impl FnMut(&mut Partition, Offset),
     ) -> Vec<(Place, Missing)> {
-        let mut missing = Vec::new();
+        let heard = self.hear(layout, places, kind).await;
+        layout.take(heard, fill)
+    }
+
+    /// Asks each leader once.
+    async fn hear(&self, layout: &Layout, places: &[Place], kind: (i64, Isolation)) -> Heard {
+        let mut heard = Heard::default();
         let mut by_leader: BTreeMap<i32, Vec<Place>> = BTreeMap::new();
         for place @ (topic, at) in places.iter().copied() {
             match layout.state.topics[topic].partitions[at].leader {
                 Some(leader) => by_leader.entry(leader).or_default().push(place),
-                None => missing.push((place, Missing::NoLeader)),
+                None => heard.leaderless.push(place),
             }
         }
         let state = &layout.state;
@@ -182,28 +199,12 @@ impl Question<'_> {
             (places, Some(self.list_offsets(&broker.address, &asked, kind).await))
         });
         for (places, outcome) in join_all(asks).await {
-            let told = match outcome {
-                Some(Ok(told)) => told,
-                Some(Err(fault)) => {
-                    missing.extend(places.into_iter().map(|place| (place, Missing::Fault(fault.clone()))));
-                    continue;
-                }
-                None => {
-                    missing.extend(places.into_iter().map(|place| (place, Missing::NoLeader)));
-                    continue;
-                }
-            };
-            let mut untold: BTreeSet<Place> = places.into_iter().collect();
-            for (topic, index, found) in told {
-                let Some(place) = layout.place(&topic, index).filter(|place| untold.remove(place)) else { continue };
-                match found {
-                    Ok(found) => fill(&mut layout.state.topics[place.0].partitions[place.1], found),
-                    Err(code) => missing.push((place, Missing::Code(code))),
-                }
+            match outcome {
+                Some(outcome) => heard.answers.push((places, outcome)),
+                None => heard.leaderless.extend(places),
             }
-            missing.extend(untold.into_iter().map(|place| (place, Missing::Untold)));
         }
-        missing
+        heard
     }
 }
 
@@ -219,7 +220,43 @@ const fn oldest_for(time: i64) -> i16 {
     }
 }
 
+impl Missing {
+    /// Says whether another broker may know by now.
+    fn is_movable(&self) -> bool {
+        match self {
+            Self::Code(code) => has_moved(*code),
+            Self::Fault(_) | Self::NoLeader => true,
+            Self::Untold => false,
+        }
+    }
+}
+
 impl Layout {
+    /// Gives what was heard to `fill`. Returns what is missing.
+    fn take(&mut self, heard: Heard, fill: &mut impl FnMut(&mut Partition, Offset)) -> Vec<(Place, Missing)> {
+        let mut missing: Vec<_> = heard.leaderless.into_iter().map(|place| (place, Missing::NoLeader)).collect();
+        for (places, outcome) in heard.answers {
+            let told = match outcome {
+                Ok(told) => told,
+                Err(fault) => {
+                    missing.extend(places.into_iter().map(|place| (place, Missing::Fault(fault.clone()))));
+                    continue;
+                }
+            };
+            let mut untold: HashSet<Place> = places.into_iter().collect();
+            for (topic, index, found) in told {
+                let Some(place) = self.place(&topic, index).filter(|place| untold.remove(place)) else { continue };
+                match found {
+                    Ok(found) => fill(&mut self.state.topics[place.0].partitions[place.1], found),
+                    Err(code) => missing.push((place, Missing::Code(code))),
+                }
+            }
+            missing.extend(untold.into_iter().map(|place| (place, Missing::Untold)));
+        }
+        missing.sort_by_key(|(place, _)| *place);
+        missing
+    }
+
     pub(super) fn places(&self) -> Vec<Place> {
         let topics = self.state.topics.iter().enumerate();
         topics.flat_map(|(topic, found)| (0..found.partitions.len()).map(move |at| (topic, at))).collect()
