@@ -6,6 +6,7 @@ mod cli;
 mod fuzz;
 mod laws;
 mod loki;
+mod manners;
 mod reach;
 mod rest;
 mod rude;

@@ -37,10 +37,10 @@ pub fn run(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
     for checkup in &found {
         writeln!(text, "{}  {}", checkup.source, checkup.address.as_str()).expect("a string takes any text");
         for step in &checkup.steps {
-            let (sign, name) = (step.finding.sign(), step.name);
-            writeln!(text, "  {sign} {name:<18} {}", step.seen.as_str()).expect("a string takes any text");
+            let (sign, name, word) = (step.finding.sign(), step.name, step.finding.word());
+            writeln!(text, "  {sign} {name:<12} {word:<9} {}", step.seen.as_str()).expect("a string takes any text");
             if !step.to_do.is_empty() {
-                writeln!(text, "{:23}{}", "", step.to_do.as_str()).expect("a string takes any text");
+                writeln!(text, "{:27}{}", "", step.to_do.as_str()).expect("a string takes any text");
             }
         }
     }
@@ -53,7 +53,7 @@ fn exit_of(found: &[Checkup]) -> Exit {
     if ill == found.len() {
         return Exit::of_faults(found.iter().filter_map(|checkup| checkup.fault.as_ref()));
     }
-    let is_weak = found.iter().flat_map(|checkup| &checkup.steps).any(|step| step.finding == Finding::Weak);
+    let is_weak = found.iter().flat_map(|checkup| &checkup.steps).any(|step| step.finding == Finding::Warn);
     match (ill > 0, is_weak) {
         (true, _) => Exit::Partial,
         (false, true) => Exit::Nothing,

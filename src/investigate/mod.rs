@@ -10,6 +10,7 @@ pub mod now;
 pub mod run;
 pub mod sources;
 
+pub use crate::sources::log::Requests;
 pub use now::read_now;
 pub use run::{Rounds, drive};
 pub use sources::SourceSet;

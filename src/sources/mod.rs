@@ -9,6 +9,7 @@
 //! `decode`, which sources feed while bytes arrive. To add a kind: a folder, and a line in `SourceSet::open` of `investigate`; copy `jaeger`.
 
 pub mod breaker;
+pub mod checkup;
 pub mod http;
 pub mod jaeger;
 pub mod kafka;
@@ -21,6 +22,7 @@ pub mod shell;
 pub mod tls;
 
 use crate::model::{Ask, Fault, Nanos, Reply, Rows, SafeText, SourceKind};
+use checkup::{Step, WayIn};
 use futures_util::future::BoxFuture;
 use lease::Budget;
 
@@ -48,6 +50,17 @@ pub trait Source: Send + Sync {
     /// Returns how far the source's clock is ahead of ours, as far as an answer so far told it.
     fn clock_offset(&self) -> Option<Nanos> {
         None
+    }
+
+    /// Returns the way in: places, TLS, login.
+    fn way_in(&self) -> WayIn {
+        WayIn::to(self.address().as_str())
+    }
+
+    /// Examines what only this kind of source can tell: steps of [`checkup::STEPS`] from `capabilities` on, and more of the ones
+    /// before. What is left out is told by those who call. Never waits longer than the budget's time-outs.
+    fn examine<'a>(&'a self, _budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(async { Vec::new() })
     }
 
     /// Returns what the source turned out to be, for its lamp: dialect, version, brokers. May make requests the first

@@ -2,14 +2,18 @@
 
 use super::server;
 use crate::rude::peer::{Act, Framing, Peer};
-use hopscope::config::{HttpEndpoint, Limits, Profile, keys};
+use hopscope::config::{Checks, HttpEndpoint, Limits, Profile, Tls, keys};
 use hopscope::investigate::SourceSet;
-use hopscope::investigate::doctor::{Checkup, Finding, examine};
+use hopscope::investigate::doctor::{Checkup, Finding, STEPS, examine};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 fn examined(url: &str) -> Checkup {
-    let loki = Some(HttpEndpoint::new(keys::url(url).unwrap()));
+    examined_at(HttpEndpoint::new(keys::url(url).unwrap()))
+}
+
+fn examined_at(endpoint: HttpEndpoint) -> Checkup {
+    let loki = Some(endpoint);
     let sources = SourceSet::open(&Profile { loki, limits: Limits::default(), ..Profile::default() });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(examine(&sources, &CancellationToken::new())).remove(0)
@@ -21,7 +25,7 @@ fn check(checkup: &Checkup, steps: &[(&str, Finding)], words: &str) {
     let told = checkup.steps.iter().any(|step| step.seen.as_str().contains(words));
     assert!(told, "{words} in {checkup:?}");
     let is_advised =
-        |step: &&hopscope::investigate::doctor::Step| step.finding != Finding::Bad || !step.to_do.is_empty();
+        |step: &&hopscope::investigate::doctor::Step| !matches!(step.finding, Failed | Warn) || !step.to_do.is_empty();
     assert!(checkup.steps.iter().all(|step| is_advised(&step)), "{checkup:?}");
 }
 
@@ -41,28 +45,88 @@ fn loki(date: &'static str) -> Peer {
     Peer::start(Framing::Http, Arc::new(script))
 }
 
+use Finding::{Failed, NotTried, Ok as Good, Warn};
+
 #[test]
 fn a_clock_that_is_off_is_a_weakness() {
     let peer = loki("Mon, 05 Jan 2015 13:00:00 GMT");
-    let good = Finding::Good;
     let steps = [
-        ("name", good),
-        ("connect", good),
-        ("login and version", good),
-        ("permissions", good),
-        ("clock", Finding::Weak),
-        ("limits", good),
+        ("name", Good),
+        ("connect", Good),
+        ("TLS", NotTried),
+        ("login", Good),
+        ("version", Good),
+        ("capabilities", Good),
+        ("clock", Warn),
+        ("permissions", Good),
+        ("limits", NotTried),
+        ("limits", Good),
     ];
     check(&examined(&format!("http://{}", peer.address)), &steps, "behind this host's");
 }
 
 #[test]
 fn it_ends_where_the_source_does() {
+    let rest = |from: usize| STEPS[from..].iter().map(|name| (*name, NotTried));
     let refused = format!("http://{}", Peer::refused());
-    check(&examined(&refused), &[("connect", Finding::Weak), ("login and version", Finding::Bad)], "refused");
+    let mut steps =
+        vec![("name", Good), ("connect", Warn), ("TLS", NotTried), ("login", NotTried), ("version", Failed)];
+    steps.extend(rest(5));
+    check(&examined(&refused), &steps, "refused");
     let (locked, _) = server::plain(|_| false);
-    let steps = [("name", Finding::Good), ("connect", Finding::Good), ("login and version", Finding::Bad)];
+    let mut steps = vec![("name", Good), ("connect", Good), ("TLS", NotTried), ("login", Failed)];
+    steps.extend(rest(4));
     check(&examined(&locked), &steps, "401");
+}
+
+#[test]
+fn a_certificate_is_named_with_its_end_whether_it_is_trusted_or_not() {
+    let authority = server::Authority::new();
+    let url = authority.serve("localhost", server::Wants::Nothing);
+    let step = |tls: Tls| {
+        let endpoint = HttpEndpoint { tls, ..HttpEndpoint::new(keys::url(&url).unwrap()) };
+        let checkup = examined_at(endpoint);
+        checkup.steps.iter().find(|step| step.name == "TLS").cloned().unwrap()
+    };
+    let trusted = step(Tls { ca_file: Some(authority.file()), ..Tls::default() });
+    assert_eq!(trusted.finding, Good, "{trusted:?}");
+    let words = "TLS 1.3, CN=rcgen self signed cert by CN=authority of a test, until 4096-01-01";
+    assert!(trusted.seen.as_str().contains(words), "{trusted:?}");
+    let strange = step(Tls::default());
+    assert_eq!(strange.finding, Warn);
+    for words in ["not trusted here", "by CN=authority of a test"] {
+        assert!(strange.seen.as_str().contains(words), "{strange:?}");
+    }
+    assert!(strange.to_do.as_str().contains("ca_file"), "{strange:?}");
+    let unchecked = step(Tls { checks: Checks::None, ..Tls::default() });
+    assert!(unchecked.seen.as_str().contains("not checked") && unchecked.to_do.as_str().contains("ca_file"));
+}
+
+#[test]
+fn the_embedded_sources_are_examined_to_the_end() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let all = runtime.block_on(async {
+        let running =
+            hopscope::demo::start(hopscope::world::Scenario::checkout(), hopscope::demo::Options::default()).await;
+        let running = running.unwrap();
+        let sources = SourceSet::open(&hopscope::cli::demo::profile(&running));
+        examine(&sources, &CancellationToken::new()).await
+    });
+    let words = [
+        ("jaeger", "permissions", "is answered"),
+        ("loki", "capabilities", "structured metadata"),
+        ("kafka", "connect", "advertised address 127.0.0.1"),
+        ("kafka", "permissions", "groups are visible"),
+        ("kafka", "capabilities", "Metadata version"),
+    ];
+    for (source, name, words) in words {
+        let checkup = all.iter().find(|checkup| checkup.source.name() == source).unwrap();
+        let told = checkup.steps.iter().any(|step| step.name == name && step.seen.as_str().contains(words));
+        assert!(told && !checkup.is_ill(), "{words} in {checkup:#?}");
+        let order: Vec<usize> =
+            checkup.steps.iter().map(|step| STEPS.iter().position(|name| *name == step.name).unwrap()).collect();
+        assert!(order.is_sorted() && (0..STEPS.len()).all(|at| order.contains(&at)), "{order:?}");
+    }
 }
 
 #[test]

@@ -131,6 +131,19 @@ pub(super) fn curl(endpoint: &HttpEndpoint, line: &mut String) {
     }
 }
 
+/// Says whether a proxy leads to the endpoint, as far as the settings and the environment say so.
+pub(super) fn has_proxy(endpoint: &HttpEndpoint) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match &endpoint.way {
+        _ if is_loopback(&endpoint.url) => false,
+        Way::Direct => false,
+        Way::Environment => {
+            ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().any(is_set)
+        }
+        Way::Proxy(_) => true,
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -5,6 +5,7 @@ mod login;
 mod retry;
 mod words;
 
+use super::checkup::{self, WayIn};
 use super::lease::{Budget, Lease};
 use super::secret::Hush;
 use super::shell::quote;
@@ -169,6 +170,26 @@ impl Http {
     /// Returns the base URL without credentials.
     pub fn address(&self) -> SafeText {
         SafeText::new(bare(&self.endpoint.url).as_str().trim_end_matches('/'))
+    }
+
+    /// Returns the way in, for an examination.
+    pub fn way_in(&self) -> WayIn {
+        let endpoint = &self.endpoint;
+        let login = match (&endpoint.login, endpoint.headers.is_empty()) {
+            (Some(HttpLogin::Bearer(_)), _) => SafeText::own("a bearer token"),
+            (Some(HttpLogin::Basic(user, _)), _) => SafeText::from(format!("name {user} and a password")),
+            (None, false) => {
+                let names: Vec<&str> = endpoint.headers.iter().map(|(name, _)| name.as_str()).collect();
+                SafeText::from(format!("headers {}", names.join(", ")))
+            }
+            (None, true) => SafeText::own("no login is configured"),
+        };
+        WayIn {
+            places: checkup::place(&endpoint.url).into_iter().collect(),
+            tls: (endpoint.url.scheme() == "https").then(|| endpoint.tls.clone()),
+            has_proxy: client::has_proxy(endpoint),
+            login,
+        }
     }
 
     /// Gets `path` below the base URL. `path` begins with `/` and is percent-encoded; `query` and `headers` are not

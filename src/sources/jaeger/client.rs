@@ -7,6 +7,7 @@ use crate::model::{
     Answer, Ask, Exchange, Fault, FaultKind, Nanos, Note, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore,
     TraceId, Window,
 };
+use crate::sources::checkup::{Step, WayIn};
 use crate::sources::http::{Head, Http, looks_like_html};
 use crate::sources::lease::Budget;
 use crate::sources::{Sight, Source};
@@ -303,6 +304,14 @@ impl Source for Jaeger {
 
     fn clock_offset(&self) -> Option<Nanos> {
         self.http.clock_offset()
+    }
+
+    fn way_in(&self) -> WayIn {
+        self.http.way_in()
+    }
+
+    fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(self.steps(budget))
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

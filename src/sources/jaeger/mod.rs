@@ -10,5 +10,6 @@
 
 mod answer;
 mod client;
+mod doctor;
 
 pub use client::Jaeger;

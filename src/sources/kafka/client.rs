@@ -7,6 +7,7 @@ use crate::config::KafkaEndpoint;
 use crate::model::queue::{Broker, Partition, Topic};
 use crate::model::{Ask, Fault, FaultKind, QueueState, Reply, SafeText, SourceKind, Timestamp};
 use crate::sources::Source;
+use crate::sources::checkup::{Step, WayIn};
 use crate::sources::lease::Budget;
 use futures_util::future::BoxFuture;
 use kafka_protocol::messages::TopicName;
@@ -175,6 +176,15 @@ impl Source for Kafka {
             };
             Reply { outcome, exchanges: question.into_made() }
         })
+    }
+
+    fn way_in(&self) -> WayIn {
+        let way = WayIn::to(self.address().as_str());
+        WayIn { tls: self.door.tls().cloned(), login: self.door.login_words(), ..way }
+    }
+
+    fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(async move { Question::new(self, budget).steps().await })
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

@@ -55,6 +55,18 @@ impl Door {
         self.repeat.line(shown)
     }
 
+    /// Returns who logs in, and how.
+    pub(super) fn login_words(&self) -> SafeText {
+        let Some((login, _)) = &self.login else { return SafeText::own("no login is configured") };
+        let who = if login.user.is_empty() { String::new() } else { format!(" as {}", login.user) };
+        SafeText::from(format!("{}{who}", login.mechanism.name()))
+    }
+
+    /// Returns how the bytes are protected, if they are.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     /// Says whether somebody logs in.
     pub(super) fn has_login(&self) -> bool {
         self.prover.is_some()

@@ -7,6 +7,7 @@
 //! One broker that fails takes nothing from the others: what it leads or coordinates is named as missing.
 
 mod client;
+mod doctor;
 mod door;
 mod groups;
 mod line;

@@ -6,6 +6,7 @@ use super::selector::Writer;
 use crate::config::HttpEndpoint;
 use crate::model::{Ask, Fault, Reply, SafeText, SourceKind};
 use crate::sources::Source;
+use crate::sources::checkup::{Step, WayIn};
 use crate::sources::http::{Http, looks_like_html};
 use crate::sources::lease::Budget;
 use futures_util::future::BoxFuture;
@@ -108,6 +109,14 @@ impl Source for Loki {
 
     fn clock_offset(&self) -> Option<crate::model::Nanos> {
         self.http.clock_offset()
+    }
+
+    fn way_in(&self) -> WayIn {
+        self.http.way_in()
+    }
+
+    fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(self.steps(budget))
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

@@ -8,6 +8,7 @@
 //! and learned from refusals where it does not: smaller pages, shorter slices. What was not searched is said.
 
 mod client;
+mod doctor;
 mod instant;
 mod limits;
 mod pages;

@@ -1,0 +1,59 @@
+//! What a Loki tells about itself when it is examined.
+
+use super::client::Loki;
+use crate::model::ask::NoteKind;
+use crate::model::{Ask, Nanos, Timestamp, Window};
+use crate::sources::Source;
+use crate::sources::checkup::Step;
+use crate::sources::lease::Budget;
+
+/// How far back the examination searches.
+const SINCE: Nanos = Nanos::from_secs(300);
+
+impl Loki {
+    /// Reads what it tells of itself, and puts one narrow search.
+    pub(super) async fn steps(&self, budget: &Budget) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match self.known(budget, &mut Vec::new()).await {
+            Err(fault) => steps.push(Step::failed("capabilities", &fault)),
+            Ok(known) => {
+                let metadata = match known.dialect.bare {
+                    true => "this version keeps no structured metadata: ids are searched in the lines",
+                    false => "structured metadata is asked for beside the lines",
+                };
+                let spellings = if known.dialect.line_or { "; all spellings of an id in one query" } else { "" };
+                steps.push(Step::ok("capabilities", format!("{metadata}{spellings}")));
+                let time = |limit: Option<Nanos>, words: &str| limit.map(|limit| format!("{words} {}", limit.human()));
+                let told: Vec<String> = [
+                    known.limits.entries.map(|lines| format!("{lines} lines a page")),
+                    time(known.limits.length, "ranges up to"),
+                    time(known.limits.lookback, "looks back"),
+                    time(known.limits.retention, "lines are kept for"),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                steps.push(match told.is_empty() {
+                    true => Step::not_tried("limits", "this server tells none; they are learned from its refusals"),
+                    false => Step::ok("limits", told.join(", ")),
+                });
+            }
+        }
+        let now = Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX));
+        let window = Window { from: now.plus(Nanos(-SINCE.0)), until: now };
+        let needles = vec!["hopscope-doctor".into()];
+        let ask = Ask::FindLines { needles, metadata: Vec::new(), services: Vec::new(), window, limit: 1 };
+        steps.push(match self.answer(&ask, budget).await.outcome {
+            Err(fault) => Step::failed("permissions", &fault),
+            Ok(answer) => match answer.notes.iter().find(|note| note.kind != NoteKind::Remark) {
+                Some(note) => Step::warn(
+                    "permissions",
+                    format!("a search of the last 5 minutes is answered; {}", note.text),
+                    "check profile.NAME.loki.tenant and the rights of this user",
+                ),
+                None => Step::ok("permissions", "a search of the last 5 minutes is answered for this tenant"),
+            },
+        });
+        steps
+    }
+}
