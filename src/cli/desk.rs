@@ -1,11 +1,12 @@
 //! The engine behind the console: starts questions on the runtime's threads and hands back what is known.
 
 use crate::investigate::SourceSet;
+use crate::investigate::doctor::{Checkup, examine};
 use crate::investigate::follow::{Asked, blank, follow};
 use crate::investigate::read_now;
 use crate::model::id::Recognised;
-use crate::model::{Case, Now, Window};
-use crate::tui::engine::Engine;
+use crate::model::{Case, Now, SafeText, Window};
+use crate::tui::engine::{Dealings, Engine};
 use crate::tui::stage::Bell;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -31,12 +32,13 @@ pub struct Desk {
     bell: Bell,
     story: Option<(watch::Receiver<Arc<Case>>, CancellationToken)>,
     present: Option<(watch::Receiver<Option<Arc<Now>>>, CancellationToken)>,
+    checkups: Option<(watch::Receiver<Arc<Vec<Checkup>>>, CancellationToken)>,
 }
 
 impl Desk {
     /// Returns a desk that asks these sources and rings `bell` for each answer.
     pub fn new(sources: SourceSet, threads: Handle, times: Box<dyn Fn() -> Times>, bell: Bell) -> Self {
-        Self { sources, threads, times, bell, story: None, present: None }
+        Self { sources, threads, times, bell, story: None, present: None, checkups: None }
     }
 
     /// Rings for every change, and once more when there will be none.
@@ -85,8 +87,39 @@ impl Engine for Desk {
         });
     }
 
+    fn examine(&mut self) {
+        self.sources.try_again();
+        if let Some((_, cancel)) = self.checkups.take() {
+            cancel.cancel();
+        }
+        let (publish, seen) = watch::channel(Arc::default());
+        let (sources, cancel) = (self.sources.clone(), CancellationToken::new());
+        self.ring(seen.clone());
+        self.checkups = Some((seen, cancel.clone()));
+        self.threads.spawn(async move {
+            publish.send_replace(Arc::new(examine(&sources, &cancel).await));
+        });
+    }
+
+    fn is_examining(&self) -> bool {
+        self.checkups.as_ref().is_some_and(|(seen, _)| seen.has_changed().is_ok())
+    }
+
+    fn adjust(&mut self, limits: &str) -> Result<(), (SafeText, SafeText)> {
+        self.sources.adjust(limits).map_err(|(what, fix)| (what.into(), fix.into()))
+    }
+
+    fn dealings(&self) -> Dealings {
+        let (all, each) = self.sources.spent().map_or((None, Vec::new()), |(all, each)| (Some(all), each));
+        let each = each.into_iter().map(|(source, spent)| (source, spent, self.sources.breaker_of(source))).collect();
+        let checkups = self.checkups.as_ref().map(|(seen, _)| seen.borrow().clone()).unwrap_or_default();
+        Dealings { all, each, requests: self.sources.requests(), checkups }
+    }
+
     fn cancel(&mut self) {
-        for cancel in self.story.iter().map(|(_, cancel)| cancel).chain(self.present.iter().map(|(_, cancel)| cancel)) {
+        let story = self.story.iter().map(|(_, cancel)| cancel);
+        let present = self.present.iter().map(|(_, cancel)| cancel);
+        for cancel in story.chain(present).chain(self.checkups.iter().map(|(_, cancel)| cancel)) {
             cancel.cancel();
         }
     }

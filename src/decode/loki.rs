@@ -83,9 +83,10 @@ impl Decoder {
         self.framer.push(bytes);
     }
 
-    /// Returns how many lines there are so far.
+    /// Returns how many lines there are so far, with those of a stream that has not ended.
     pub fn lines(&self) -> usize {
-        self.framer.shape().store.len()
+        let streams = self.framer.shape();
+        streams.store.len() + streams.held.len()
     }
 
     /// Returns the memory held, in bytes, about.

@@ -61,6 +61,10 @@ pub enum Command {
     Faults,
     /// Folds what repeats, or unfolds it.
     Fold,
+    /// Examines every source.
+    Examine,
+    /// Opens the prompt to change the budget.
+    Budget,
     /// Asks the sources again.
     Refresh,
     /// Goes to a screen.
@@ -141,6 +145,8 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),
     entry(Command::Lens('0'), "help", &["?", "0"], "the keys of this screen", Some("help")),
     entry(Command::Refresh, "refresh", &["R"], "ask the sources again", None),
+    entry(Command::Examine, "doctor", &["D"], "examine each source step by step; Sources shows what was found", None),
+    entry(Command::Budget, "budget", &["b"], "change the budget: requests=500 loki.bytes=64MiB", None),
     entry(Command::Cancel, "cancel", &["Ctrl-c"], "cancel what is being asked; again to quit", None),
     entry(Command::Repaint, "repaint", &["Ctrl-l"], "draw the whole screen again", None),
     entry(Command::Suspend, "suspend", &["Ctrl-z"], "back to the shell; fg comes back", None),

@@ -1,8 +1,23 @@
 //! What the console asks of the engine: to start questions, and what is known so far.
 
+use crate::investigate::Requests;
+use crate::investigate::doctor::Checkup;
 use crate::model::id::Recognised;
-use crate::model::{Case, Now};
+use crate::model::{BreakerState, Case, Now, SafeText, SourceKind, Spent};
 use std::sync::Arc;
+
+/// How the sources were treated so far.
+#[derive(Clone, Debug, Default)]
+pub struct Dealings {
+    /// What the newest question has cost, in all.
+    pub all: Option<Spent>,
+    /// The same at each source, with the state of its breaker.
+    pub each: Vec<(SourceKind, Spent, BreakerState)>,
+    /// Every request that was made.
+    pub requests: Requests,
+    /// What the doctor found, when it was asked.
+    pub checkups: Arc<Vec<Checkup>>,
+}
 
 /// Starts questions and shows what is known. Nothing here waits; new answers ring the stage's bell.
 pub trait Engine {
@@ -11,6 +26,18 @@ pub trait Engine {
 
     /// Starts to read the present again.
     fn read_now(&mut self);
+
+    /// Starts to examine every source.
+    fn examine(&mut self);
+
+    /// Says whether sources are being examined.
+    fn is_examining(&self) -> bool;
+
+    /// Changes limits as they are typed (`requests=500,loki.bytes=64MiB`). Says what is wrong and what to write instead.
+    fn adjust(&mut self, limits: &str) -> Result<(), (SafeText, SafeText)>;
+
+    /// Returns how the sources were treated so far.
+    fn dealings(&self) -> Dealings;
 
     /// Cancels everything under way. What is known so far stays.
     fn cancel(&mut self);

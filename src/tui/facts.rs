@@ -1,5 +1,6 @@
 //! What is known, as the screens read it.
 
+use super::engine::Dealings;
 use super::keys::KeyMap;
 use crate::export::waterfall::{Folding, Waterfall};
 use crate::model::{Case, Now, SafeText};
@@ -18,6 +19,10 @@ pub struct Facts {
     pub story: Option<Arc<Case>>,
     /// Whether it is being told.
     pub is_following: bool,
+    /// How the sources were treated.
+    pub dealings: Dealings,
+    /// Whether they are being examined.
+    pub is_examining: bool,
     /// Services and queues of the story, in order of appearance.
     pub lanes: Vec<SafeText>,
     /// Whether what repeats is folded, unless something is searched.
@@ -42,6 +47,8 @@ impl Facts {
             is_reading: false,
             story: None,
             is_following: false,
+            dealings: Dealings::default(),
+            is_examining: false,
             lanes: Vec::new(),
             folding: Folding::Folded,
             is_searched: false,

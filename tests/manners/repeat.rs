@@ -38,6 +38,7 @@ fn curl_repeats_a_request_exactly() {
         "@file",
         "",
         "a=b&c=d",
+        "two\nlines\u{202e}\u{1b}[31m",
     ];
     let mut endpoint = HttpEndpoint::new(keys::url(&format!("{}/base", server.url)).unwrap());
     endpoint.headers = vec![("X-Team".into(), "***".to_owned().into())];

@@ -66,7 +66,6 @@ proptest! {
         if lines < allowed {
             prop_assert_eq!((kept.len(), notes), (lines, Vec::new()));
         } else {
-            prop_assert_eq!(kept.len(), allowed);
             prop_assert!(notes.iter().any(|note| note.text.as_str().contains("budget of rows spent")), "{:?}", notes);
         }
     }

@@ -2,12 +2,15 @@
 //! the engine that hands them to the console without any waiting.
 
 use hopscope::cli::demo::profile;
+use hopscope::config::Limits;
 use hopscope::demo::{self, Clock, Options, Running};
+use hopscope::investigate::doctor::{Checkup, Finding, Step};
 use hopscope::investigate::follow::{Asked, blank, follow};
-use hopscope::investigate::{SourceSet, read_now};
+use hopscope::investigate::{Requests, SourceSet, read_now};
 use hopscope::model::id::Recognised;
-use hopscope::model::{Case, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
-use hopscope::tui::engine::Engine;
+use hopscope::model::{BreakerState, Case, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
+use hopscope::sources::lease::Purse;
+use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::world::Scenario;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -140,17 +143,45 @@ fn still(exchanges: &[Exchange]) -> Vec<Exchange> {
     still
 }
 
+/// What a doctor could have found.
+fn checkups() -> Vec<Checkup> {
+    let steps = vec![
+        Step {
+            name: "connect",
+            finding: Finding::Ok,
+            seen: SafeText::own("kafka-a:9092 in 3ms"),
+            to_do: SafeText::default(),
+        },
+        Step {
+            name: "permissions",
+            finding: Finding::Warn,
+            seen: SafeText::own("12 topics and 3 groups are visible; topics with Describe: 12, Read: 9"),
+            to_do: SafeText::own("grant Read on the topics whose records should be shown; lag needs Describe alone"),
+        },
+    ];
+    vec![Checkup { source: SourceKind::Kafka, address: SafeText::own("kafka-a:9092"), steps, fault: None }]
+}
+
 /// Answers at once with what the library holds.
 pub struct Shelf {
     pub answers: Answers,
     pub story: Option<Arc<Case>>,
     pub present: Option<Arc<Now>>,
     pub followed: Vec<String>,
+    pub limits: Limits,
+    pub checkups: Vec<Checkup>,
 }
 
 impl Shelf {
     pub fn of(answers: Answers) -> Self {
-        Self { answers, story: None, present: None, followed: Vec::new() }
+        Self {
+            answers,
+            story: None,
+            present: None,
+            followed: Vec::new(),
+            limits: Limits::default(),
+            checkups: checkups(),
+        }
     }
 }
 
@@ -162,6 +193,35 @@ impl Engine for Shelf {
 
     fn read_now(&mut self) {
         self.present = Some(library().now(self.answers));
+    }
+
+    fn examine(&mut self) {}
+
+    fn is_examining(&self) -> bool {
+        false
+    }
+
+    fn adjust(&mut self, limits: &str) -> Result<(), (SafeText, SafeText)> {
+        let fix = |(what, fix): (String, String)| (SafeText::from(what), SafeText::from(fix));
+        self.limits.adjust(limits).map_err(fix)
+    }
+
+    /// The requests of what is shown, and a budget that they have taken from.
+    fn dealings(&self) -> Dealings {
+        let of_now = self.present.iter().flat_map(|now| &now.exchanges);
+        let of_story = self.story.iter().flat_map(|story| &story.exchanges);
+        let entries: Vec<Arc<Exchange>> = of_now.chain(of_story).map(|exchange| Arc::new(exchange.clone())).collect();
+        let purse = Purse::new(&self.limits, SourceKind::ALL.to_vec());
+        let each = [SourceKind::Jaeger, SourceKind::Loki, SourceKind::Kafka].map(|source| {
+            let state = match self.answers {
+                Answers::All | Answers::NotYet => BreakerState::Closed,
+                Answers::NoLoki | Answers::None => BreakerState::Open { until: Timestamp(NOW_NS + 5_000_000_000) },
+            };
+            (source, purse.of(source), state)
+        });
+        let (made, bytes) = (entries.len() as u64 + 3, entries.iter().map(|entry| entry.bytes).sum());
+        let requests = Requests { entries, made, bytes };
+        Dealings { all: Some(purse.all()), each: each.to_vec(), requests, checkups: Arc::new(self.checkups.clone()) }
     }
 
     fn cancel(&mut self) {

@@ -266,7 +266,9 @@ impl Http {
             url.query_pairs_mut().extend_pairs(query);
         }
         let shown = bare(&url);
-        let mut line = format!("curl -sS {}", quote(shown.as_str()));
+        // Without -g, curl takes brackets and braces for patterns.
+        let flags = if shown.as_str().contains(['[', ']', '{', '}']) { "-gsS" } else { "-sS" };
+        let mut line = format!("curl {flags} {}", quote(shown.as_str()));
         let mut all = HeaderMap::new();
         for (name, value) in headers {
             if let (Ok(key), Ok(content)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
@@ -284,7 +286,13 @@ impl Http {
             }
         }
         for (name, value) in form {
-            write!(line, " --data-urlencode {}", quote(&format!("{name}={value}"))).expect("a string takes any text");
+            // What a screen would show otherwise than it is goes with escapes.
+            let (option, word) = if SafeText::new(value).as_str() == value {
+                ("--data-urlencode", format!("{name}={value}"))
+            } else {
+                ("--data", url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish())
+            };
+            write!(line, " {option} {}", quote(&word)).expect("a string takes any text");
         }
         client::curl(&self.endpoint, &mut line);
         let asked = SafeText::from(format!("{method} {shown}"));
@@ -344,7 +352,7 @@ impl Http {
                 Ok(head) => SafeText::from(head.status.to_string()),
                 Err(failure) => failure.fault.came.cut(120),
             };
-            exchanges.push(underway.done(bytes, sink.rows() - before, status));
+            exchanges.push(underway.done(bytes, sink.rows().saturating_sub(before), status));
             let again = match &tried {
                 Ok(head) => retry::is_worth(head.status, &head.text),
                 Err(failure) => failure.again,
@@ -537,7 +545,7 @@ fn take(sink: &mut dyn BodySink, lease: &Lease, mut bytes: &[u8]) -> Taken {
         let piece = usize::try_from(left.saturating_mul(ROW)).unwrap_or(usize::MAX).min(bytes.len());
         let before = sink.rows();
         let flow = sink.take(&bytes[..piece]);
-        let came = sink.rows() - before;
+        let came = sink.rows().saturating_sub(before);
         if lease.rows(came) < came {
             return Taken::NoRowsLeft;
         }

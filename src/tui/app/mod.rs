@@ -15,7 +15,7 @@ use super::look::Pen;
 use super::screens::{Room, SCREENS, Screen};
 use super::stage::{Input, Stage, Wish};
 use crate::model::id::Recognised;
-use crate::model::{Case, SafeText};
+use crate::model::{Case, FaultKind, SafeText};
 use jiff::tz::TimeZone;
 use prompt::Prompt;
 use ratatui::Frame;
@@ -122,7 +122,7 @@ impl<E: Engine> App<E> {
 
     /// Says whether answers are awaited.
     pub fn is_busy(&self) -> bool {
-        self.engine.is_following() || self.engine.is_reading()
+        self.engine.is_following() || self.engine.is_reading() || self.engine.is_examining()
     }
 
     fn shown(&self) -> &'static dyn Screen {
@@ -141,7 +141,9 @@ impl<E: Engine> App<E> {
             return;
         }
         let (story, present) = (self.engine.story(), self.engine.present());
-        self.facts.is_following = self.engine.is_following();
+        let was_following = std::mem::replace(&mut self.facts.is_following, self.engine.is_following());
+        self.facts.is_examining = self.engine.is_examining();
+        self.facts.dealings = self.engine.dealings();
         self.facts.is_reading = self.engine.is_reading();
         if let Some(story) =
             story.filter(|story| self.facts.story.as_ref().is_none_or(|known| !Arc::ptr_eq(known, story)))
@@ -154,6 +156,13 @@ impl<E: Engine> App<E> {
         }
         if present.is_some() {
             self.facts.now = present;
+        }
+        let is_spent = |story: &Arc<Case>| {
+            let faults = story.coverage.iter().flat_map(|coverage| &coverage.faults);
+            faults.clone().any(|fault| matches!(fault.kind, FaultKind::BudgetSpent | FaultKind::TooLarge))
+        };
+        if was_following && !self.facts.is_following && self.facts.story.as_ref().is_some_and(is_spent) {
+            self.say("budget spent, this is a part: b raises it, R then asks again");
         }
         self.renew();
     }

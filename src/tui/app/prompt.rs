@@ -62,6 +62,8 @@ pub enum Act {
     Run(Command),
     /// Follows an identity.
     Follow(SafeText),
+    /// Changes limits.
+    Adjust(SafeText),
 }
 
 /// What a key did to a prompt.
@@ -140,6 +142,9 @@ impl Prompt {
         if let Some(entry) = COMMANDS.iter().find(|entry| entry.name == typed) {
             return Some(Act::Run(entry.command));
         }
+        if let Some(limits) = typed.strip_prefix("budget ").map(str::trim).filter(|limits| !limits.is_empty()) {
+            return Some(Act::Adjust(SafeText::new(limits)));
+        }
         let id = typed.strip_prefix("follow ").unwrap_or(typed);
         (!id.is_empty()).then(|| Act::Follow(SafeText::new(id)))
     }
@@ -149,6 +154,7 @@ impl Prompt {
         match self.act() {
             None => "type an ID or a command; Tab chooses".to_owned(),
             Some(Act::Run(command)) => format!("Enter: {}", command.entry().does),
+            Some(Act::Adjust(_)) => "Enter: change the budget (requests, bytes, rows, time; loki.requests)".to_owned(),
             Some(Act::Follow(id)) => match recognise(id.as_str()) {
                 Some(anchor) => format!("Enter: follow this {}", anchor.kind),
                 None => "nothing to follow".to_owned(),

@@ -66,6 +66,7 @@ impl<E: Engine> App<E> {
                 match act {
                     Some(Act::Run(command)) => self.run(command),
                     Some(Act::Follow(id)) => self.follow_text(&id),
+                    Some(Act::Adjust(limits)) => self.adjust(limits.as_str()),
                     None => {}
                 }
                 self.drafts.go.clear();
@@ -139,6 +140,14 @@ impl<E: Engine> App<E> {
                 }
             }
             Command::Refresh => self.refresh(),
+            Command::Examine => {
+                self.engine.examine();
+                self.lens('9');
+                self.say("examining the sources");
+                self.is_stale = true;
+                self.catch_up();
+            }
+            Command::Budget => self.prompt = Some(Prompt::new(Kind::Go, "budget ", self.choices())),
             Command::Lens(digit) => self.lens(digit),
             Command::Last => self.go(self.last),
             Command::Older => {
@@ -175,6 +184,15 @@ impl<E: Engine> App<E> {
             Command::NextWarning => self.jump(Way::Next, "warning", |item| item.mark == Mark::Warn),
             Command::PreviousWarning => self.jump(Way::Previous, "warning", |item| item.mark == Mark::Warn),
         }
+    }
+
+    fn adjust(&mut self, limits: &str) {
+        match self.engine.adjust(limits) {
+            Ok(()) => self.say("the budget is changed: it holds for what is being asked, too; R asks again"),
+            Err((what, fix)) => self.say(format!("{what}: {fix}")),
+        }
+        self.is_stale = true;
+        self.catch_up();
     }
 
     fn step(&mut self, by: isize) {

@@ -8,7 +8,7 @@ use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
 use crate::model::queue::QueueState;
 use crate::model::verdict::{Finding, Severity};
-use crate::model::{Case, Exchange, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
+use crate::model::{Case, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
@@ -17,11 +17,11 @@ const MOST: usize = 400;
 /// Cells for the names of fields.
 const NAME: usize = 11;
 
-fn field(name: &str, value: impl Into<SafeText>) -> Stripe {
+pub(super) fn field(name: &str, value: impl Into<SafeText>) -> Stripe {
     Stripe::default().cell(&name.into(), NAME, Align::Left, Role::Dim).and(" ", Role::Dim).and(value, Role::Text)
 }
 
-fn title(value: impl Into<SafeText>) -> Stripe {
+pub(super) fn title(value: impl Into<SafeText>) -> Stripe {
     Stripe::of(value, Role::Title)
 }
 
@@ -400,21 +400,4 @@ pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
         }
     }
     lines
-}
-
-/// Describes a request.
-pub fn exchange(facts: &Facts, subject: Subject) -> Vec<Stripe> {
-    let found: Option<&Exchange> = match subject {
-        Subject::PresentExchange(at) => facts.now.as_ref().and_then(|now| now.exchanges.get(at)),
-        Subject::StoryExchange(at) => facts.story.as_ref().and_then(|story| story.exchanges.get(at)),
-        _ => None,
-    };
-    let Some(exchange) = found else { return Vec::new() };
-    vec![
-        title(format!("{} request", exchange.source.name())),
-        Stripe::of(exchange.request.clone(), Role::Text),
-        field("sent", exchange.at.date_clock(&facts.zone)),
-        field("took", exchange.took.human()),
-        field("answer", format!("{}, {} bytes, {} rows", exchange.status.as_str(), exchange.bytes, exchange.rows)),
-    ]
 }

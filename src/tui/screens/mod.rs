@@ -101,10 +101,12 @@ pub enum Subject {
     Query(usize),
     /// Something seen and not followed.
     Ledger(usize),
-    /// A request of the present.
-    PresentExchange(usize),
-    /// A request of the story.
-    StoryExchange(usize),
+    /// What the newest question has cost at a source.
+    Spent(usize),
+    /// A step of an examination: the source's place, and the step's.
+    Check(usize, usize),
+    /// A request: its place in the log.
+    Request(usize),
     /// A command.
     Key(usize),
 }
