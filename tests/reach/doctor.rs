@@ -2,7 +2,7 @@
 
 use super::server;
 use crate::rude::peer::{Act, Framing, Peer};
-use hopscope::config::{Checks, HttpEndpoint, Limits, Profile, Tls, keys};
+use hopscope::config::{Checks, HttpEndpoint, Limits, Pem, Profile, Tls, keys};
 use hopscope::investigate::SourceSet;
 use hopscope::investigate::doctor::{Checkup, Finding, STEPS, examine};
 use std::sync::Arc;
@@ -88,7 +88,7 @@ fn a_certificate_is_named_with_its_end_whether_it_is_trusted_or_not() {
         let checkup = examined_at(endpoint);
         checkup.steps.iter().find(|step| step.name == "TLS").cloned().unwrap()
     };
-    let trusted = step(Tls { ca_file: Some(authority.file()), ..Tls::default() });
+    let trusted = step(Tls { ca: Some(Pem::File(authority.file())), ..Tls::default() });
     assert_eq!(trusted.finding, Good, "{trusted:?}");
     let words = "TLS 1.3, CN=rcgen self signed cert by CN=authority of a test, until 4096-01-01";
     assert!(trusted.seen.as_str().contains(words), "{trusted:?}");

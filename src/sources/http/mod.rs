@@ -10,7 +10,7 @@ use super::lease::{Budget, Lease};
 use super::secret::Hush;
 use super::shell::quote;
 use super::tls;
-use crate::config::HttpEndpoint;
+use crate::config::{HttpEndpoint, HttpLogin};
 use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
 use client::Ready;
 use login::Logins;

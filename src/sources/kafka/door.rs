@@ -57,9 +57,7 @@ impl Door {
 
     /// Returns who logs in, and how.
     pub(super) fn login_words(&self) -> SafeText {
-        let Some((login, _)) = &self.login else { return SafeText::own("no login is configured") };
-        let who = if login.user.is_empty() { String::new() } else { format!(" as {}", login.user) };
-        SafeText::from(format!("{}{who}", login.mechanism.name()))
+        self.repeat.login()
     }
 
     /// Returns how the bytes are protected, if they are.

@@ -12,6 +12,8 @@ pub(super) struct Repeat {
     kcat: String,
     /// For Kafka's own tools: the file with protection and login.
     tools: &'static str,
+    /// Who logs in, and how.
+    login: Option<SafeText>,
 }
 
 impl Repeat {
@@ -59,7 +61,16 @@ impl Repeat {
                 Checks::None => set("enable.ssl.certificate.verification", "false"),
             }
         }
-        Self { kcat, tools: " --command-config client.properties" }
+        let login = endpoint.login.as_ref().map(|login| {
+            let who = if login.user.is_empty() { String::new() } else { format!(" as {}", login.user) };
+            SafeText::from(format!("{}{who}", login.mechanism.name()))
+        });
+        Self { kcat, tools: " --command-config client.properties", login }
+    }
+
+    /// Returns who logs in, and how.
+    pub(super) fn login(&self) -> SafeText {
+        self.login.clone().unwrap_or(SafeText::own("no login is configured"))
     }
 
     /// Adds to a line what the tool that it names needs.

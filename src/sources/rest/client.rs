@@ -9,6 +9,7 @@ use crate::model::{
     Answer, Ask, Fault, FaultKind, Nanos, Note, QueueState, Reply, Rows, SafeText, SourceKind, Timestamp,
 };
 use crate::sources::Source;
+use crate::sources::checkup::WayIn;
 use crate::sources::http::Http;
 use crate::sources::lease::Budget;
 use futures_util::future::{BoxFuture, join};
@@ -362,6 +363,10 @@ impl Source for Rest {
             };
             Reply { outcome, exchanges: asking.into_made() }
         })
+    }
+
+    fn way_in(&self) -> WayIn {
+        self.http.way_in()
     }
 
     fn clock_offset(&self) -> Option<Nanos> {
