@@ -113,7 +113,7 @@ impl Engine for Desk {
         let (all, each) = self.sources.spent().map_or((None, Vec::new()), |(all, each)| (Some(all), each));
         let each = each.into_iter().map(|(source, spent)| (source, spent, self.sources.breaker_of(source))).collect();
         let checkups = self.checkups.as_ref().map(|(seen, _)| seen.borrow().clone()).unwrap_or_default();
-        Dealings { all, each, requests: self.sources.requests(), checkups }
+        Dealings { all, each, requests: self.sources.requests(), checkups, is_examining: self.is_examining() }
     }
 
     fn cancel(&mut self) {

@@ -18,7 +18,7 @@ use x509_cert::der::Decode;
 pub const STEPS: [&str; 9] =
     ["name", "connect", "TLS", "login", "version", "capabilities", "clock", "permissions", "limits"];
 /// A certificate that ends sooner is worth a warning.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
+const SOON: Duration = Duration::from_hours(14 * 24);
 
 /// How a step went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -145,9 +145,12 @@ pub async fn enter(way: &WayIn, wait: Duration) -> Vec<Step> {
 
 async fn one(way: &WayIn, place: &str, wait: Duration) -> Vec<Step> {
     const TO_DO: &str = "check the name, the port and the way there";
-    let weak = |name, seen: String| match way.has_proxy {
-        true => Step::not_tried(name, format!("{seen}; the proxy may know better")),
-        false => Step::warn(name, seen, TO_DO),
+    let weak = |name, seen: String| {
+        if way.has_proxy {
+            Step::not_tried(name, format!("{seen}; the proxy may know better"))
+        } else {
+            Step::warn(name, seen, TO_DO)
+        }
     };
     let found = match timeout(wait, lookup_host(place)).await {
         Ok(Ok(found)) => found.collect::<Vec<_>>(),

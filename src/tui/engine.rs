@@ -17,6 +17,8 @@ pub struct Dealings {
     pub requests: Requests,
     /// What the doctor found, when it was asked.
     pub checkups: Arc<Vec<Checkup>>,
+    /// Whether the sources are being examined.
+    pub is_examining: bool,
 }
 
 /// Starts questions and shows what is known. Nothing here waits; new answers ring the stage's bell.

@@ -21,8 +21,6 @@ pub struct Facts {
     pub is_following: bool,
     /// How the sources were treated.
     pub dealings: Dealings,
-    /// Whether they are being examined.
-    pub is_examining: bool,
     /// Services and queues of the story, in order of appearance.
     pub lanes: Vec<SafeText>,
     /// Whether what repeats is folded, unless something is searched.
@@ -48,7 +46,6 @@ impl Facts {
             story: None,
             is_following: false,
             dealings: Dealings::default(),
-            is_examining: false,
             lanes: Vec::new(),
             folding: Folding::Folded,
             is_searched: false,

@@ -26,9 +26,8 @@ fn essence(request: &Request) -> (String, Vec<String>, String) {
 
 #[test]
 fn curl_repeats_a_request_exactly() {
-    let curl = Command::new("curl").arg("--version").output();
-    if curl.is_err() {
-        eprintln!("curl is not installed: nothing was compared");
+    // Where curl is not installed, there is nothing to compare with.
+    if Command::new("curl").arg("--version").output().is_err() {
         return;
     }
     let server = Server::start(|_, request| answer("200 OK", "", &format!("{}\n{}", request.line, request.body.len())));

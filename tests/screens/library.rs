@@ -221,7 +221,13 @@ impl Engine for Shelf {
         });
         let (made, bytes) = (entries.len() as u64 + 3, entries.iter().map(|entry| entry.bytes).sum());
         let requests = Requests { entries, made, bytes };
-        Dealings { all: Some(purse.all()), each: each.to_vec(), requests, checkups: Arc::new(self.checkups.clone()) }
+        Dealings {
+            all: Some(purse.all()),
+            each: each.to_vec(),
+            requests,
+            checkups: Arc::new(self.checkups.clone()),
+            is_examining: false,
+        }
     }
 
     fn cancel(&mut self) {

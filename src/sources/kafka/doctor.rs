@@ -25,17 +25,9 @@ impl Question<'_> {
                 if version >= 8 { all.with_include_topic_authorized_operations(true) } else { all }
             };
             let shown = format!("kcat -L -b {}", word(address));
-            match self.call((address.as_str(), shown), i16::MAX, build).await {
-                Ok(found) => {
-                    answered = Some(found);
-                    break;
-                }
-                Err(fault) => {
-                    answered = answered.or_else(|| {
-                        drop(fault);
-                        None
-                    })
-                }
+            if let Ok(found) = self.call((address.as_str(), shown), i16::MAX, build).await {
+                answered = Some(found);
+                break;
             }
         }
         let Some((metadata, version)) = answered else {

@@ -17,9 +17,10 @@ impl Loki {
         match self.known(budget, &mut Vec::new()).await {
             Err(fault) => steps.push(Step::failed("capabilities", &fault)),
             Ok(known) => {
-                let metadata = match known.dialect.bare {
-                    true => "this version keeps no structured metadata: ids are searched in the lines",
-                    false => "structured metadata is asked for beside the lines",
+                let metadata = if known.dialect.bare {
+                    "this version keeps no structured metadata: ids are searched in the lines"
+                } else {
+                    "structured metadata is asked for beside the lines"
                 };
                 let spellings = if known.dialect.line_or { "; all spellings of an id in one query" } else { "" };
                 steps.push(Step::ok("capabilities", format!("{metadata}{spellings}")));
@@ -33,9 +34,10 @@ impl Loki {
                 .into_iter()
                 .flatten()
                 .collect();
-                steps.push(match told.is_empty() {
-                    true => Step::not_tried("limits", "this server tells none; they are learned from its refusals"),
-                    false => Step::ok("limits", told.join(", ")),
+                steps.push(if told.is_empty() {
+                    Step::not_tried("limits", "this server tells none; they are learned from its refusals")
+                } else {
+                    Step::ok("limits", told.join(", "))
                 });
             }
         }

@@ -142,7 +142,6 @@ impl<E: Engine> App<E> {
         }
         let (story, present) = (self.engine.story(), self.engine.present());
         let was_following = std::mem::replace(&mut self.facts.is_following, self.engine.is_following());
-        self.facts.is_examining = self.engine.is_examining();
         self.facts.dealings = self.engine.dealings();
         self.facts.is_reading = self.engine.is_reading();
         if let Some(story) =

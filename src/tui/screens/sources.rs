@@ -23,7 +23,7 @@ impl Screen for Sources {
         let dealings = &facts.dealings;
         let kept = dealings.requests.entries.len();
         let failed = dealings.requests.entries.iter().filter(|exchange| is_failed(exchange)).count();
-        let (word, role) = match (facts.is_reading || facts.is_following || facts.is_examining, kept, failed) {
+        let (word, role) = match (facts.is_reading || facts.is_following || dealings.is_examining, kept, failed) {
             (true, ..) => ("waiting", Role::Info),
             (false, 0, _) => ("no answer", Role::Error),
             (false, _, 0) => ("complete", Role::Ok),
