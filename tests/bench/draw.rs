@@ -9,7 +9,7 @@ use hopscope::model::id::{Recognised, recognise};
 use hopscope::model::journey::{Journey, Mark, Outcome, Row, RowKind};
 use hopscope::model::{Case, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
 use hopscope::tui::app::{App, Start};
-use hopscope::tui::engine::Engine;
+use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::tui::headless;
 use hopscope::tui::keys::Press;
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
@@ -24,6 +24,20 @@ struct Told(Arc<Case>);
 impl Engine for Told {
     fn follow(&mut self, _: Recognised) {}
     fn read_now(&mut self) {}
+    fn examine(&mut self) {}
+
+    fn is_examining(&self) -> bool {
+        false
+    }
+
+    fn adjust(&mut self, _: &str) -> Result<(), (SafeText, SafeText)> {
+        Ok(())
+    }
+
+    fn dealings(&self) -> Dealings {
+        Dealings::default()
+    }
+
     fn cancel(&mut self) {}
     fn story(&self) -> Option<Arc<Case>> {
         Some(Arc::clone(&self.0))

@@ -47,13 +47,13 @@ fn an_interrupted_verb_tells_what_it_knows_and_that_it_is_not_all() {
     for arguments in cases {
         let (sender, asked) = channel();
         let sender = std::sync::Mutex::new(sender);
-        let (hold, held) = channel::<()>();
-        let held = std::sync::Mutex::new(held);
+        let (hold, end) = channel::<()>();
+        let end = std::sync::Mutex::new(end);
         let silent = Server::start(move |_, _| {
             sender.lock().unwrap().send(()).unwrap_or_default();
             // Until the test drops its end.
-            held.lock().unwrap().recv().unwrap_or_default();
-            None
+            end.lock().unwrap().recv().unwrap_or_default();
+            String::new()
         });
         let all = [arguments, &[jaeger.url.as_str()][..]].concat();
         let (code, told) = interrupted(&all, &silent.url, &asked);

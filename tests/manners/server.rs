@@ -16,8 +16,8 @@ pub(super) struct Request {
     pub(super) body: String,
 }
 
-/// Says what to answer to the request with this number: the whole answer, or nothing to hang up at once.
-pub(super) type Script = dyn Fn(usize, &Request) -> Option<String> + Send + Sync;
+/// Says what to answer to the request with this number: the whole answer, or nothing to hang up.
+pub(super) type Script = dyn Fn(usize, &Request) -> String + Send + Sync;
 
 /// A running server.
 pub(super) struct Server {
@@ -26,7 +26,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(script: impl Fn(usize, &Request) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub(super) fn start(script: impl Fn(usize, &Request) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::<Mutex<Vec<Request>>>::default();
@@ -46,9 +46,9 @@ impl Server {
 }
 
 /// An answer with a status, more headers (each ended by CRLF) and a body.
-pub(super) fn answer(status: &str, headers: &str, body: &str) -> Option<String> {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    Some(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"))
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, script: &Script) {
@@ -58,9 +58,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, script: &Script) {
         seen.push(request.clone());
         seen.len() - 1
     };
-    if let Some(answer) = script(number, &request) {
-        stream.write_all(answer.as_bytes()).unwrap_or_default();
-    }
+    stream.write_all(script(number, &request).as_bytes()).unwrap_or_default();
 }
 
 fn read(stream: &mut TcpStream) -> Option<Request> {

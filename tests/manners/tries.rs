@@ -10,7 +10,7 @@ fn tries(first: Option<&'static str>, headers: &'static str, failures: usize, li
     let server = Server::start(move |number, _| match first {
         _ if number >= failures => answer("200 OK", "", "ready"),
         Some(status) => answer(status, headers, "no"),
-        None => None,
+        None => String::new(),
     });
     let (fetched, body, log) = get(&server.url, limits);
     let status = fetched.outcome.as_ref().ok().map(|head| head.status);
