@@ -86,8 +86,13 @@ impl Out {
 
     /// Writes the answer. A reader that went away is not an error: what it wanted it has.
     pub fn data(self, text: &str, exit: Exit) -> Exit {
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        self.write(|out| out.write_all(text.as_bytes()), exit)
+    }
+
+    /// Writes the answer piece by piece, as [`Out::data`] does.
+    pub fn write(self, answer: impl FnOnce(&mut dyn Write) -> io::Result<()>, exit: Exit) -> Exit {
+        let mut out = io::BufWriter::with_capacity(32 << 10, io::stdout().lock());
+        match answer(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.remark(&format!("cannot write the answer: {error}"));
                 Exit::NoAnswer

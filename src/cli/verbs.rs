@@ -57,7 +57,7 @@ pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out
     let case = runtime.block_on(investigate_follow::follow(&sources, anchor, asked, &publish, &cancel));
     out.account(&sources);
     let exit = caught.or(Exit::of_case(&case));
-    Ok(out.data(&(form(arguments).story)(&case, &look, exit.code()), exit))
+    Ok(out.write(|to| (form(arguments).story)(&case, &look, exit.code(), to), exit))
 }
 
 /// Understands what was pasted.

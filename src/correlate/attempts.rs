@@ -3,64 +3,65 @@
 use super::index::{Index, sort_key};
 use super::reads;
 use super::scope::Scope;
-use crate::model::journey::{Attempt, AttemptResult, Execution, Grouping, Operation};
+use super::wording::Wording;
+use crate::decode::attributes::Text;
+use crate::model::journey::{Attempt, AttemptResult, Calls, Grouping, Operation, Word};
 use crate::model::spans::SpanView;
-use crate::model::{Nanos, SafeText, SpanKind, SpanRow, SpanStore};
-use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use crate::model::{SpanKind, SpanRow, SpanStore};
+use smol_str::{SmolStr, format_smolstr};
 
 /// Orphans looked at: with more of them whole parts of a trace are missing, not single client spans.
 const UNSEEN: usize = 256;
 
+/// What calls are found in, and where they are written to.
+struct Finder<'a> {
+    spans: &'a SpanStore,
+    index: &'a Index,
+    wording: &'a mut Wording,
+    calls: Calls,
+}
+
+/// An operation whose attempts are still being added.
+struct Open<'a> {
+    last: SpanView<'a>,
+    result: AttemptResult,
+    name: Word,
+    peer: Word,
+    grouping: Grouping,
+    claimed: u32,
+}
+
+/// What two client spans of one parent must share to be candidates for one operation.
+type Call<'a> = (&'a str, Text<'a>, Option<Text<'a>>, SmolStr);
+
 /// Finds the calls of the scope, in order of their first attempt.
-pub(super) fn operations(spans: &SpanStore, index: &Index, scope: &Scope) -> Vec<Operation> {
-    let mut candidates: BTreeMap<Call, Vec<SpanView<'_>>> = BTreeMap::new();
-    for row in index.order.iter().filter(|row| scope.spans[**row as usize]) {
+pub(super) fn operations(spans: &SpanStore, index: &Index, scope: &Scope, wording: &mut Wording) -> Calls {
+    let mut finder = Finder { spans, index, wording, calls: Calls::default() };
+    let mut calls: Vec<u32> = Vec::new();
+    let is_wanted = |row: &u32| {
         let span = spans.span(SpanRow(*row));
-        if span.kind() == SpanKind::Client && is_call(span, spans, index) {
-            candidates.entry(Call::of(span, index)).or_default().push(span);
-        }
+        scope.spans[*row as usize] && span.kind() == SpanKind::Client && is_call(span, spans, index)
+    };
+    for parent in &index.order {
+        calls.clear();
+        calls.extend(index.children(*parent).iter().copied().filter(is_wanted));
+        finder.siblings(&calls);
     }
-    let mut operations: Vec<Operation> = candidates
-        .into_values()
-        .flat_map(|mut calls| {
-            calls.sort_by_key(|span| sort_key(*span));
-            group(&calls, spans, index)
-        })
-        .collect();
-    add_unseen_callers(&mut operations, spans, index, scope);
-    for operation in &mut operations {
-        number(operation);
+    let mut alone: Vec<u32> =
+        index.order.iter().copied().filter(|row| index.parent(*row).is_none()).filter(is_wanted).collect();
+    let caller = |row: &u32| {
+        let span = spans.span(SpanRow(*row));
+        (span.trace(), span.parent())
+    };
+    alone.sort_by_key(|row| (caller(row), spans.span(SpanRow(*row)).start(), spans.span(SpanRow(*row)).id()));
+    for calls in alone.chunk_by(|a, b| caller(a) == caller(b)) {
+        finder.siblings(calls);
     }
-    layers(&mut operations, spans, index);
-    operations
-        .sort_by(|a, b| (a.attempts[0].start, &a.caller, &a.name).cmp(&(b.attempts[0].start, &b.caller, &b.name)));
-    operations
-}
-
-/// What two client spans must share to be candidates for one operation.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Call {
-    trace: u128,
-    parent: Option<u64>,
-    service: SmolStr,
-    method: SmolStr,
-    url: Option<SmolStr>,
-    peer: SmolStr,
-}
-
-impl Call {
-    fn of(span: SpanView<'_>, _: &Index) -> Self {
-        let (method, url) = reads::request(span);
-        Self {
-            trace: span.trace().0,
-            parent: span.parent().map(|parent| parent.0),
-            service: span.service().into(),
-            method: method.unwrap_or_else(|| span.name().into()),
-            peer: if url.is_some() { SmolStr::default() } else { reads::peer(span) },
-            url,
-        }
-    }
+    finder.add_unseen_callers(scope);
+    let mut calls = finder.calls;
+    layers(&mut calls, spans, index);
+    calls.sort(&wording.words, spans);
+    calls
 }
 
 /// Database and other client spans are work, not calls, unless a server answers or they speak HTTP or RPC.
@@ -69,37 +70,137 @@ fn is_call(span: SpanView<'_>, spans: &SpanStore, index: &Index) -> bool {
     method.is_some()
         || url.is_some()
         || reads::is_rpc(span)
-        || index.children[span.row().0 as usize].iter().any(|row| spans.span(SpanRow(*row)).kind() == SpanKind::Server)
+        || index.children(span.row().0).iter().any(|row| spans.span(SpanRow(*row)).kind() == SpanKind::Server)
 }
 
-fn group(calls: &[SpanView<'_>], spans: &SpanStore, index: &Index) -> Vec<Operation> {
-    let mut operations: Vec<(Operation, SpanView<'_>)> = Vec::new();
-    for span in calls.iter().copied() {
-        let attempt = attempt(span, spans, index);
-        let joined = match operations.last() {
-            Some((operation, last)) => joins(*last, span, operation.attempts.last().map(|attempt| attempt.result)),
-            None => None,
-        };
-        match (joined, operations.last_mut()) {
-            (Some(grouping), Some((operation, last))) => {
-                // The weakest join decides how sure the whole group is.
-                let known = operation.grouping;
-                operation.grouping = if known == Grouping::Single { grouping } else { known.max(grouping) };
-                operation.attempts.push(attempt);
-                *last = span;
-            }
-            _ => operations.push((operation(span, attempt), span)),
+fn call_of(span: SpanView<'_>) -> Call<'_> {
+    let (method, url) = reads::request(span);
+    let peer = if url.is_some() { SmolStr::default() } else { reads::peer(span) };
+    (span.service(), method.unwrap_or_else(|| span.name().into()), url, peer)
+}
+
+impl<'a> Finder<'a> {
+    /// Takes the calls of one parent, by their start.
+    fn siblings(&mut self, rows: &[u32]) {
+        let spans = self.spans;
+        if rows.len() < 2 {
+            return self.group(rows.iter().map(|row| spans.span(SpanRow(*row))));
         }
-        if let (Some(count), Some((operation, _))) = (reads::resend_count(span), operations.last_mut()) {
-            operation.claimed = operation.claimed.max(Some(count + 1));
+        let mut calls: Vec<(Call<'a>, u32)> =
+            rows.iter().map(|row| (call_of(spans.span(SpanRow(*row))), *row)).collect();
+        // The order of start stays within each call.
+        calls.sort_by(|a, b| a.0.cmp(&b.0));
+        for same in calls.chunk_by(|a, b| a.0 == b.0) {
+            self.group(same.iter().map(|(_, row)| spans.span(SpanRow(*row))));
         }
     }
-    operations.into_iter().map(|(operation, _)| operation).collect()
+
+    /// Takes candidates for one operation, by their start.
+    fn group(&mut self, candidates: impl Iterator<Item = SpanView<'a>>) {
+        let mut open: Option<Open<'a>> = None;
+        for span in candidates {
+            let (result, status) = self.wording.ending(span);
+            let joined = open.as_ref().and_then(|open| joins(open.last, span, open.result));
+            if let (Some(grouping), Some(open)) = (joined, &mut open) {
+                // The weakest join decides how sure the whole group is.
+                let known = open.grouping;
+                open.grouping = if known == Grouping::Single { grouping } else { known.max(grouping) };
+                (open.last, open.result) = (span, result);
+            } else {
+                if let Some(done) = open.take() {
+                    self.close(&done);
+                }
+                let (name, peer) = self.names(span);
+                open = Some(Open { last: span, result, name, peer, grouping: Grouping::Single, claimed: 0 });
+            }
+            self.attempt(span, result, status);
+            if let (Some(count), Some(open)) = (reads::resend_count(span), &mut open) {
+                open.claimed = open.claimed.max(count.saturating_add(1));
+            }
+        }
+        if let Some(done) = open {
+            self.close(&done);
+        }
+    }
+
+    fn close(&mut self, done: &Open<'_>) {
+        let caller = self.wording.service(done.last);
+        self.calls.operation(caller, done.name, done.peer, done.grouping, done.claimed);
+    }
+
+    fn attempt(&mut self, span: SpanView<'a>, result: AttemptResult, status: Word) {
+        self.calls.attempt(Some(span.row()), result, status);
+        for run in runs(span, self.spans, self.index) {
+            let (result, status) = self.wording.ending(run);
+            self.calls.run(run.row(), result, status);
+        }
+    }
+
+    /// What was called, and whom: the callee's service when its span is there, else its address.
+    fn names(&mut self, span: SpanView<'a>) -> (Word, Word) {
+        let (method, url) = reads::request(span);
+        let run = runs(span, self.spans, self.index).next();
+        let host =
+            if run.is_none() || (method.is_some() && url.is_none()) { reads::peer(span) } else { SmolStr::default() };
+        let path = url.as_deref().map(|url| url.split_once("//").map_or(url, |(_, rest)| rest));
+        let name = match (&method, path) {
+            (Some(method), Some(path)) => self.wording.words.add(format_smolstr!("{method} {path}").trim()),
+            (Some(method), None) => self.wording.words.add(format_smolstr!("{method} {host}").trim()),
+            (None, _) => self.wording.words.add(span.name().trim()),
+        };
+        let peer = match run {
+            Some(run) => self.wording.service(run),
+            None => self.wording.words.add(&host),
+        };
+        (name, peer)
+    }
+
+    /// Server spans whose parent exists nowhere, while another service's span encloses their start: calls whose client
+    /// span was never ended (a timed-out JDK client under the Java agent).
+    fn add_unseen_callers(&mut self, scope: &Scope) {
+        let (spans, index) = (self.spans, self.index);
+        let orphans = index.order.iter().filter(|row| scope.spans[**row as usize] && index.is_orphan(**row));
+        for row in orphans.take(UNSEEN) {
+            let span = spans.span(SpanRow(*row));
+            if span.kind() != SpanKind::Server {
+                continue;
+            }
+            let Some(caller) = enclosing(span, spans, index, scope) else { continue };
+            let caller = self.wording.service(caller);
+            let (name, peer) = (self.wording.name(span), self.wording.service(span));
+            let is_same = |operation: Operation<'_>| {
+                let mut runs = operation.attempts().flat_map(Attempt::executions);
+                operation.wish().caller == caller
+                    && runs.clone().any(|run| {
+                        let other = spans.span(run.span);
+                        other.trace() == span.trace() && other.service() == span.service() && other.name() == span.name()
+                    })
+                    && runs.all(|run| run.start.plus(run.duration) <= span.start() || span.start() < run.start)
+                    // What follows a success is another call.
+                    && operation.attempts().all(|known| known.result != AttemptResult::Succeeded || span.start() < known.start)
+            };
+            let same = self.calls.unworded(spans).position(is_same);
+            let (result, status) = self.wording.ending(span);
+            let unseen = self.wording.words.add("no client span");
+            self.calls.attempt(None, AttemptResult::Unknown, unseen);
+            self.calls.run(span.row(), result, status);
+            match same {
+                Some(operation) => self.calls.join(operation, Grouping::Possible, spans),
+                None => self.calls.operation(caller, name, peer, Grouping::Single, 0),
+            }
+        }
+    }
+}
+
+/// What ran at the callee of a client span, by start.
+fn runs<'a>(span: SpanView<'_>, spans: &'a SpanStore, index: &'a Index) -> impl Iterator<Item = SpanView<'a>> {
+    let children = index.children(span.row().0).iter().map(|row| spans.span(SpanRow(*row)));
+    children.filter(|child| child.kind() == SpanKind::Server)
 }
 
 /// Says whether `next` tries again what `last` failed to do, and how sure that is.
-fn joins(last: SpanView<'_>, next: SpanView<'_>, result: Option<AttemptResult>) -> Option<Grouping> {
-    if !matches!(result, Some(AttemptResult::Failed | AttemptResult::TimedOut)) {
+fn joins(last: SpanView<'_>, next: SpanView<'_>, result: AttemptResult) -> Option<Grouping> {
+    if !matches!(result, AttemptResult::Failed | AttemptResult::TimedOut) {
         return None;
     }
     let overlap = last.end().since(next.start()).0;
@@ -122,180 +223,53 @@ fn joins(last: SpanView<'_>, next: SpanView<'_>, result: Option<AttemptResult>) 
     Some(if reads::request(next).1.is_some() { Grouping::Strong } else { Grouping::Possible })
 }
 
-fn operation(span: SpanView<'_>, attempt: Attempt) -> Operation {
-    let (method, url) = reads::request(span);
-    let host = reads::peer(span);
-    let path = url.as_deref().map(|url| url.split_once("//").map_or(url, |(_, rest)| rest));
-    let name = match (&method, path) {
-        (Some(method), Some(path)) => format!("{method} {path}"),
-        (Some(method), None) => format!("{method} {host}"),
-        (None, _) => span.name().to_owned(),
-    };
-    let peer = attempt.executions.first().map_or_else(|| SafeText::new(&host), |execution| execution.service.clone());
-    Operation {
-        caller: SafeText::new(span.service()),
-        name: SafeText::new(name.trim()),
-        peer,
-        grouping: Grouping::Single,
-        result: attempt.result,
-        attempts: vec![attempt],
-        claimed: None,
-        layer: 0,
-    }
-}
-
-fn attempt(span: SpanView<'_>, spans: &SpanStore, index: &Index) -> Attempt {
-    let mut executions: Vec<SpanView<'_>> = index.children[span.row().0 as usize]
-        .iter()
-        .map(|row| spans.span(SpanRow(*row)))
-        .filter(|child| child.kind() == SpanKind::Server)
-        .collect();
-    executions.sort_by_key(|span| sort_key(*span));
-    let (result, status) = ending(span);
-    Attempt {
-        ordinal: 1,
-        span: Some(span.row()),
-        start: span.start(),
-        duration: span.duration(),
-        wait: None,
-        result,
-        status,
-        executions: executions.into_iter().map(execution).collect(),
-    }
-}
-
-fn execution(span: SpanView<'_>) -> Execution {
-    let (result, status) = ending(span);
-    Execution {
-        span: span.row(),
-        service: SafeText::new(span.service()),
-        start: span.start(),
-        duration: span.duration(),
-        result,
-        status,
-    }
-}
-
-/// Returns how a span ended and in which words.
-pub(super) fn ending(span: SpanView<'_>) -> (AttemptResult, SafeText) {
-    let code = reads::status_code(span);
-    let words = match (code, reads::error(span)) {
-        (Some(code), _) => code.to_string(),
-        (None, Some(error)) => {
-            error.split(':').next().unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned()
-        }
-        (None, None) if reads::has_failed(span) => "error".to_owned(),
-        (None, None) => "ok".to_owned(),
-    };
-    let result = if reads::has_timed_out(span) {
-        AttemptResult::TimedOut
-    } else if reads::has_failed(span) {
-        AttemptResult::Failed
-    } else {
-        AttemptResult::Succeeded
-    };
-    (result, SafeText::new(&words))
-}
-
-/// Server spans whose parent exists nowhere, while another service's span encloses their start: calls whose client span
-/// was never ended (a timed-out JDK client under the Java agent).
-fn add_unseen_callers(operations: &mut Vec<Operation>, spans: &SpanStore, index: &Index, scope: &Scope) {
-    let orphans = index.order.iter().filter(|row| scope.spans[**row as usize] && index.orphan[**row as usize]);
-    for row in orphans.take(UNSEEN) {
-        let span = spans.span(SpanRow(*row));
-        if span.kind() != SpanKind::Server {
-            continue;
-        }
-        let Some(caller) = enclosing(span, spans, index, scope) else { continue };
-        let attempt = Attempt {
-            ordinal: 1,
-            span: None,
-            start: span.start(),
-            duration: span.duration(),
-            wait: None,
-            result: AttemptResult::Unknown,
-            status: SafeText::own("no client span"),
-            executions: vec![execution(span)],
-        };
-        let same = operations.iter_mut().find(|operation| {
-            let runs = operation.attempts.iter().flat_map(|attempt| &attempt.executions);
-            operation.caller.as_str() == caller.service()
-                && runs.clone().any(|run| {
-                    let other = spans.span(run.span);
-                    other.trace() == span.trace() && other.service() == span.service() && other.name() == span.name()
-                })
-                && runs.clone().all(|run| run.start.plus(run.duration) <= span.start() || span.start() < run.start)
-                // What follows a success is another call.
-                && operation.attempts.iter().all(|known| known.result != AttemptResult::Succeeded || span.start() < known.start)
-        });
-        match same {
-            Some(operation) => {
-                operation.grouping = Grouping::Possible;
-                operation.attempts.push(attempt);
-                operation.attempts.sort_by_key(|attempt| attempt.start);
-            }
-            None => operations.push(Operation {
-                caller: SafeText::new(caller.service()),
-                name: SafeText::new(span.name()),
-                peer: SafeText::new(span.service()),
-                grouping: Grouping::Single,
-                attempts: vec![attempt],
-                claimed: None,
-                layer: 0,
-                result: AttemptResult::Unknown,
-            }),
-        }
-    }
-}
-
 /// Returns the innermost span of another service of the same trace that was under way when `span` began.
 fn enclosing<'a>(span: SpanView<'_>, spans: &'a SpanStore, index: &Index, scope: &Scope) -> Option<SpanView<'a>> {
     spans
         .iter()
         .filter(|other| {
-            other.trace_number() == span.trace_number()
-                && index.live[other.row().0 as usize]
-                && scope.spans[other.row().0 as usize]
-                && other.service() != span.service()
+            other.start() <= span.start()
+                && span.start() < other.end()
+                && other.trace_number() == span.trace_number()
                 && matches!(
                     other.kind(),
                     SpanKind::Server | SpanKind::Consumer | SpanKind::Internal | SpanKind::Unspecified
                 )
-                && other.start() <= span.start()
-                && span.start() < other.end()
+                && index.is_live(other.row().0)
+                && scope.spans[other.row().0 as usize]
+                && other.service() != span.service()
         })
         .max_by_key(|other| sort_key(*other))
 }
 
-fn number(operation: &mut Operation) {
-    let mut before: Option<(crate::model::Timestamp, Nanos)> = None;
-    for (at, attempt) in operation.attempts.iter_mut().enumerate() {
-        attempt.ordinal = at as u32 + 1;
-        attempt.wait = before.map(|(start, duration)| Nanos(attempt.start.since(start.plus(duration)).0.max(0)));
-        before = Some((attempt.start, attempt.duration));
-    }
-    operation.result = operation.attempts.last().map_or(AttemptResult::Unknown, |attempt| attempt.result);
-}
-
 /// Counts for each operation the retrying operations around it, parents before children.
-fn layers(operations: &mut [Operation], spans: &SpanStore, index: &Index) {
+fn layers(calls: &mut Calls, spans: &SpanStore, index: &Index) {
     let mut retried = vec![false; spans.len()];
-    for operation in operations.iter().filter(|operation| operation.attempts.len() > 1) {
-        for attempt in &operation.attempts {
+    let mut any = false;
+    for operation in calls.unworded(spans).filter(|operation| operation.is_retried()) {
+        any = true;
+        for attempt in operation.attempts() {
             match attempt.span {
                 Some(row) => retried[row.0 as usize] = true,
-                None => attempt.executions.iter().for_each(|run| retried[run.span.0 as usize] = true),
+                None => attempt.executions().for_each(|run| retried[run.span.0 as usize] = true),
             }
         }
     }
+    if !any {
+        return;
+    }
     let mut around = vec![0u16; spans.len()];
     for row in &index.order {
-        if let Some(parent) = index.parent[*row as usize] {
+        if let Some(parent) = index.parent(*row) {
             around[*row as usize] = around[parent as usize].saturating_add(u16::from(retried[parent as usize]));
         }
     }
-    for operation in operations {
-        let rows = operation.attempts.iter().filter_map(|attempt| attempt.span);
-        operation.layer = rows.map(|row| around[row.0 as usize]).max().unwrap_or(0);
+    let layer = |operation: Operation<'_>| {
+        let rows = operation.attempts().filter_map(|attempt| attempt.span);
+        rows.map(|row| around[row.0 as usize]).max().unwrap_or(0)
+    };
+    let layers: Vec<u16> = calls.unworded(spans).map(layer).collect();
+    for (wish, layer) in calls.wishes().iter_mut().zip(layers) {
+        wish.layer = layer;
     }
 }

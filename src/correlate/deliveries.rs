@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Finds the deliveries of the scope, by record, group and time.
 pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, scope: &Scope) -> Vec<Delivery> {
+    if scope.coordinates.is_empty() {
+        return Vec::new();
+    }
     let mut written: HashMap<(TraceId, SpanId), Coordinate> = HashMap::new();
     let mut groups: BTreeMap<Coordinate, SafeText> = BTreeMap::new();
     for record in records.iter().filter(|record| scope.coordinates.contains_key(&record.coordinate)) {
@@ -39,7 +42,7 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         let Some(handling) = reads::handling(span) else { continue };
         let is_processed = |row: &u32| reads::handling(spans.span(SpanRow(*row))) == Some(Handling::Process);
         let is_continued = continued.contains(&(span.trace(), span.id()));
-        if handling == Handling::Receive && (is_continued || index.children[*row as usize].iter().any(is_processed)) {
+        if handling == Handling::Receive && (is_continued || index.children(*row).iter().any(is_processed)) {
             continue;
         }
         for (coordinate, tier) in coordinates(span, spans, index, &written) {
@@ -88,15 +91,15 @@ fn coordinates(
     index: &Index,
     written: &HashMap<(TraceId, SpanId), Coordinate>,
 ) -> Vec<(Coordinate, Tier)> {
-    if let Some(coordinate) = reads::coordinate(span) {
-        return vec![(coordinate, Tier::Exact)];
+    if let Some(coordinate) = index.coordinate(span.row().0) {
+        return vec![(coordinate.clone(), Tier::Exact)];
     }
     let topic = reads::topic(span);
     let parent = span.parent().map(|parent| (span.trace(), parent));
     let mut found: Vec<(Coordinate, Tier)> = Vec::new();
     for target in span.links().chain(parent) {
         let by_record = written.get(&target).cloned();
-        let by_span = || reads::coordinate(spans.span(SpanRow(index.find(target.0, target.1)?)));
+        let by_span = || index.coordinate(index.find_in(spans, target.0, target.1)?).cloned();
         let Some(coordinate) = by_record.or_else(by_span) else { continue };
         if topic.as_ref().is_none_or(|topic| *topic == coordinate.topic)
             && !found.iter().any(|(known, _)| *known == coordinate)

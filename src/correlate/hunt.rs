@@ -13,7 +13,7 @@ use crate::model::{
 };
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Bounds of a hunt, in counts; each spent one is said in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +73,15 @@ pub struct Hunt {
     round: u32,
     stopped: bool,
     spans: Arc<SpanStore>,
+    /// The tree of `spans`, until they change.
+    index: OnceLock<Arc<Index>>,
     lines: Arc<LineStore>,
     records: BTreeMap<Coordinate, Record>,
     queues: Option<Arc<QueueState>>,
     services: Vec<SmolStr>,
     open: BTreeMap<u32, SourceKind>,
     buffered: BTreeMap<u32, Reply>,
-    arriving: BTreeMap<u32, SpanStore>,
+    arriving: BTreeMap<u32, Arc<SpanStore>>,
     asked: BTreeSet<String>,
     spent: BTreeMap<&'static str, u32>,
     left_out: BTreeMap<(&'static str, NotFollowed), BTreeSet<String>>,
@@ -125,6 +127,7 @@ impl Hunt {
             round: 0,
             stopped: false,
             spans: Arc::default(),
+            index: OnceLock::new(),
             lines: Arc::default(),
             records: BTreeMap::new(),
             queues: None,
@@ -191,23 +194,34 @@ impl Hunt {
             && self.open.contains_key(&number)
             && !self.buffered.contains_key(&number)
         {
-            self.arriving.insert(number, *spans);
+            self.arriving.insert(number, Arc::from(spans));
         }
     }
 
-    /// Returns the spans of whole replies and of those still arriving.
-    fn in_sight(&self) -> Arc<SpanStore> {
-        let mut spans = Arc::clone(&self.spans);
-        for part in self.arriving.values() {
-            Arc::make_mut(&mut spans).merge(part.clone());
+    /// Returns the spans of whole replies and of those still arriving, with their tree.
+    fn in_sight(&self) -> (Arc<SpanStore>, Arc<Index>) {
+        if self.arriving.is_empty() {
+            return (Arc::clone(&self.spans), self.index());
         }
-        spans
+        let mut parts = self.arriving.values();
+        let mut spans = Arc::clone(&self.spans);
+        if spans.is_empty() {
+            spans = parts.next().map(Arc::clone).unwrap_or_default();
+        }
+        for part in parts {
+            Arc::make_mut(&mut spans).merge(SpanStore::clone(part));
+        }
+        let index = Arc::new(Index::new(&spans));
+        (spans, index)
+    }
+
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(self.index.get_or_init(|| Arc::new(Index::new(&self.spans))))
     }
 
     /// Returns all that is known now. Verdicts are left to the rules.
     pub fn case(&self) -> Case {
-        let spans = self.in_sight();
-        let index = Index::new(&spans);
+        let (spans, index) = self.in_sight();
         let scope = self.scope(&spans, &index);
         // What a search brought along without belonging is no part of the case.
         let records: Vec<Record> = self
@@ -264,7 +278,7 @@ impl Hunt {
     }
 
     fn round(&mut self) -> Vec<Query> {
-        let index = Index::new(&self.spans);
+        let index = self.index();
         let scope = self.scope(&self.spans, &index);
         let known = Known {
             anchor: &self.anchor.identity,
@@ -337,7 +351,12 @@ impl Hunt {
             }
             Rows::Spans(mut spans) => {
                 spans.stamp(exchange);
-                Arc::make_mut(&mut self.spans).merge(*spans);
+                // Searches that find nothing come by the dozen.
+                if self.spans.is_empty() {
+                    (self.spans, self.index) = (Arc::from(spans), OnceLock::new());
+                } else if !spans.is_empty() && Arc::make_mut(&mut self.spans).merge(*spans) > 0 {
+                    self.index = OnceLock::new();
+                }
             }
             Rows::Lines(mut lines) => {
                 lines.stamp(exchange);

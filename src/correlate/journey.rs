@@ -2,10 +2,11 @@
 
 use super::index::Index;
 use super::scope::Scope;
-use super::{attempts, deliveries, messages, rows};
+use super::wording::Wording;
+use super::{attempts, deliveries, messages, reads, rows};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
-    AttemptResult, Channel, CopyRole, DeliveryResult, Gap, Grouping, Hop, Journey, Message, Operation, Outcome,
+    AttemptResult, CopyRole, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome,
 };
 use crate::model::{
     Absence, Coordinate, LineStore, QueueState, Reach, Record, SafeText, Signal, SourceCoverage, SpanKind, SpanRow,
@@ -30,26 +31,29 @@ pub(super) struct Material<'a> {
 
 /// Builds the journey.
 pub(super) fn build(material: &Material<'_>) -> Journey {
-    let operations = attempts::operations(material.spans, material.index, material.scope);
+    let mut wording = Wording::default();
+    let calls = attempts::operations(material.spans, material.index, material.scope, &mut wording);
     let deliveries = deliveries::deliveries(material.spans, material.records, material.index, material.scope);
     let messages = messages::messages(material, &deliveries);
-    let mut journey = Journey { operations, messages, ..Journey::default() };
+    let mut journey = Journey { calls, messages, words: std::mem::take(&mut wording.words), ..Journey::default() };
     journey.traces = traces(material);
     journey.gaps = gaps(material, &journey);
     journey.outcome = outcome(material, &journey);
-    journey.hops = hops(material, &journey);
-    journey.summary = summary(&journey);
-    journey.rows = rows::rows(material, &journey);
+    journey.summary = summary(material.spans, &journey);
+    wording.words = std::mem::take(&mut journey.words);
+    journey.rows = rows::rows(material, &journey, &mut wording);
+    journey.words = wording.words;
+    journey.words.settle();
     journey
 }
 
 fn traces(material: &Material<'_>) -> Vec<TraceId> {
-    let mut first: BTreeMap<TraceId, Timestamp> = BTreeMap::new();
+    let mut first: Vec<Option<Timestamp>> = vec![None; material.spans.traces().len()];
     for span in material.spans.iter().filter(|span| material.scope.spans[span.row().0 as usize]) {
-        let at = first.entry(span.trace()).or_insert_with(|| span.start());
-        *at = (*at).min(span.start());
+        let at = &mut first[span.trace_number() as usize];
+        *at = Some(at.map_or(span.start(), |at| at.min(span.start())));
     }
-    let mut traces: Vec<_> = first.into_iter().map(|(trace, at)| (at, trace)).collect();
+    let mut traces: Vec<_> = first.into_iter().zip(material.spans.traces()).filter(|(at, _)| at.is_some()).collect();
     traces.sort_unstable();
     traces.into_iter().map(|(_, trace)| trace).collect()
 }
@@ -130,17 +134,17 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
         .index
         .order
         .iter()
-        .filter(|row| material.scope.spans[**row as usize] && material.index.orphan[**row as usize])
+        .filter(|row| material.scope.spans[**row as usize] && material.index.is_orphan(**row))
     {
         let span = material.spans.span(SpanRow(*row));
         let detail = "the trace holds no span with the parent's id: never ended, not exported or not sampled";
         gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail.to_owned());
     }
-    for operation in &journey.operations {
-        let seen = operation.attempts.len() as u32;
-        if let Some(claimed) = operation.claimed.filter(|claimed| *claimed > seen) {
+    for operation in journey.operations(material.spans) {
+        let seen = operation.tries() as u32;
+        if let Some(claimed) = operation.claimed().filter(|claimed| *claimed > seen) {
             gap(
-                format!("attempts of {}", operation.name),
+                format!("attempts of {}", operation.name()),
                 Absence::NotFound,
                 format!("{claimed} are claimed, {seen} seen"),
             );
@@ -175,9 +179,8 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
     let ended = root_ending(material);
     let failed = matches!(ended, Some(AttemptResult::Failed | AttemptResult::TimedOut));
     let mut again = journey
-        .operations
-        .iter()
-        .any(|operation| operation.attempts.len() > 1 && operation.grouping != Grouping::Possible);
+        .operations(material.spans)
+        .any(|operation| operation.is_retried() && operation.grouping() != Grouping::Possible);
     for message in messages {
         again |= message.deliveries.iter().any(|delivery| delivery.ordinal > 1) || message.copies.len() > 1;
         if let Some(last) = message.deliveries.iter().rev().find(|delivery| delivery.result != DeliveryResult::NotDue) {
@@ -222,71 +225,28 @@ fn root_ending(material: &Material<'_>) -> Option<AttemptResult> {
     let mut roots = index
         .order
         .iter()
-        .filter(|row| material.scope.spans[**row as usize] && index.parent[**row as usize].is_none())
+        .filter(|row| material.scope.spans[**row as usize] && index.parent(**row).is_none())
         .map(|row| material.spans.span(SpanRow(*row)))
         .filter(|span| {
             matches!(span.kind(), SpanKind::Server | SpanKind::Internal | SpanKind::Client | SpanKind::Unspecified)
         });
-    roots.find(|span| !index.orphan[span.row().0 as usize]).map(|span| attempts::ending(span).0)
+    roots.find(|span| !index.is_orphan(span.row().0)).map(reads::result)
 }
 
-fn hops(material: &Material<'_>, journey: &Journey) -> Vec<Hop> {
-    let mut hops = Vec::new();
-    for operation in &journey.operations {
-        let first = &operation.attempts[0];
-        let arrived = first.span.and_then(|_| first.executions.first()).map(|run| run.start.since(first.start));
-        hops.push(Hop {
-            from: operation.caller.clone(),
-            to: operation.peer.clone(),
-            channel: Channel::Call(operation.name.clone()),
-            at: first.start,
-            transit: arrived,
-            times: operation.attempts.len() as u32,
-        });
-    }
-    for message in &journey.messages {
-        for copy in &message.copies {
-            let mut seen: BTreeMap<&SafeText, (u32, Timestamp)> = BTreeMap::new();
-            for delivery in message
-                .deliveries
-                .iter()
-                .filter(|delivery| delivery.coordinate == copy.coordinate && delivery.ordinal > 0)
-            {
-                let entry = seen.entry(&delivery.service).or_insert((0, delivery.start));
-                *entry = (entry.0 + 1, entry.1.min(delivery.start));
-            }
-            let from =
-                copy.producer.map_or(SafeText::own("?"), |row| SafeText::new(material.spans.span(row).service()));
-            for (to, (times, start)) in seen {
-                hops.push(Hop {
-                    from: from.clone(),
-                    to: to.clone(),
-                    channel: Channel::Topic(SafeText::new(&copy.coordinate.topic)),
-                    at: copy.written,
-                    transit: Some(start.since(copy.written)),
-                    times,
-                });
-            }
-        }
-    }
-    hops.sort_by(|a, b| (a.at, &a.from, &a.to).cmp(&(b.at, &b.from, &b.to)));
-    hops
-}
-
-fn summary(journey: &Journey) -> SafeText {
+fn summary(spans: &SpanStore, journey: &Journey) -> SafeText {
     let mut parts = Vec::new();
-    let retried = journey.operations.iter().filter(|operation| operation.attempts.len() > 1);
-    let mut peers: BTreeMap<&SafeText, usize> = BTreeMap::new();
+    let retried = journey.operations(spans).filter(|operation| operation.is_retried());
+    let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
     for operation in retried.clone() {
-        *peers.entry(&operation.peer).or_default() += operation.executions();
+        *peers.entry(operation.peer()).or_default() += operation.executions();
     }
-    let most = retried.clone().map(|operation| operation.attempts.len()).max();
-    let layers: BTreeSet<u16> = retried.clone().map(|operation| operation.layer).collect();
+    let most = retried.clone().map(Operation::tries).max();
+    let layers: BTreeSet<u16> = retried.clone().map(Operation::layer).collect();
     if let Some(most) = most {
-        let sure = retried.clone().all(|operation| operation.grouping == Grouping::Possible);
+        let sure = retried.clone().all(|operation| operation.grouping() == Grouping::Possible);
         let possible = if sure { "possibly " } else { "" };
-        let deepest = retried.max_by_key(|operation| (operation.layer, operation.executions()));
-        let leaf = deepest.map(|operation| (&operation.peer, peers[&operation.peer]));
+        let deepest = retried.max_by_key(|operation| (operation.layer(), operation.executions()));
+        let leaf = deepest.map(|operation| (operation.peer(), peers[operation.peer()]));
         let runs = leaf
             .filter(|(_, count)| *count > 0)
             .map(|(peer, count)| format!(", {} at {peer}", plural(count, "execution")));
@@ -312,11 +272,7 @@ fn summary(journey: &Journey) -> SafeText {
         }
     }
     if parts.is_empty() {
-        parts.push(format!(
-            "{}, {}",
-            plural(journey.operations.len(), "call"),
-            plural(journey.messages.len(), "message")
-        ));
+        parts.push(format!("{}, {}", plural(journey.calls.len(), "call"), plural(journey.messages.len(), "message")));
     }
     SafeText::new(&format!("{}: {}", journey.outcome.words(), parts.join("; ")))
 }
@@ -324,9 +280,4 @@ fn summary(journey: &Journey) -> SafeText {
 /// Writes a count with its noun.
 pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// Says whether an operation repeats itself for sure.
-pub(super) fn is_retried(operation: &Operation) -> bool {
-    operation.attempts.len() > 1
 }

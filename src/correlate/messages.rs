@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups the records of the scope into messages, in order of their first copy.
 pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<Message> {
+    if material.scope.coordinates.is_empty() {
+        return Vec::new();
+    }
     let producers = producers(material);
     let mut origins: BTreeMap<Coordinate, (Coordinate, Tier)> = BTreeMap::new();
     for record in material.records {
@@ -53,14 +56,14 @@ fn producers(material: &Material<'_>) -> BTreeMap<Coordinate, SpanRow> {
     for row in index.order.iter().filter(|row| material.scope.spans[**row as usize]) {
         let span = spans.span(SpanRow(*row));
         if span.kind() == SpanKind::Producer
-            && let Some(at) = reads::coordinate(span)
+            && let Some(at) = index.coordinate(*row)
         {
-            found.entry(at).or_insert(span.row());
+            found.entry(at.clone()).or_insert(span.row());
         }
     }
     for record in material.records {
         let named = reads::traceparents(record).into_iter().next_back();
-        if let Some(row) = named.and_then(|(trace, span, _)| index.find(trace, span)) {
+        if let Some(row) = named.and_then(|(trace, span, _)| index.find_in(spans, trace, span)) {
             let topic = reads::topic(spans.span(SpanRow(row)));
             if topic.is_none_or(|topic| topic == record.coordinate.topic) {
                 found.entry(record.coordinate.clone()).or_insert(SpanRow(row));
@@ -77,9 +80,9 @@ fn forwarded(spans: &SpanStore, index: &Index, producer: u32, at: &Coordinate) -
     }
     let handled = index.ancestors(producer).find_map(|row| {
         let span = spans.span(SpanRow(row));
-        (span.kind() == SpanKind::Consumer).then(|| reads::coordinate(span)).flatten()
+        if span.kind() == SpanKind::Consumer { index.coordinate(row) } else { None }
     })?;
-    (handled != *at && reads::are_related(&handled.topic, &at.topic)).then_some(handled)
+    (handled != at && reads::are_related(&handled.topic, &at.topic)).then(|| handled.clone())
 }
 
 fn root(at: &Coordinate, origins: &BTreeMap<Coordinate, (Coordinate, Tier)>) -> Coordinate {
@@ -129,7 +132,11 @@ fn copy(
 
 fn first_seen(material: &Material<'_>, at: &Coordinate) -> Timestamp {
     let spans = material.spans.iter().filter(|span| material.scope.spans[span.row().0 as usize]);
-    spans.filter(|span| reads::coordinate(*span).as_ref() == Some(at)).map(SpanView::start).min().unwrap_or_default()
+    spans
+        .filter(|span| material.index.coordinate(span.row().0) == Some(at))
+        .map(SpanView::start)
+        .min()
+        .unwrap_or_default()
 }
 
 fn absence(material: &Material<'_>, at: &Coordinate) -> Absence {

@@ -18,6 +18,7 @@ mod reads;
 mod rows;
 mod scope;
 mod tally;
+mod wording;
 
 pub use hunt::{Hunt, Limits, Settings, Step};
 pub use plan::METADATA;

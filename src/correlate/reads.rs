@@ -1,11 +1,12 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
-use crate::decode::attributes::{self, Operation};
+use crate::decode::attributes::{self, Operation, Text};
 use crate::decode::headers::propagation;
 pub(super) use crate::decode::headers::trail;
 pub(super) use crate::decode::ids::contains_token;
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
+use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
@@ -28,7 +29,7 @@ pub(super) enum TopicHint {
     DeadLetter,
 }
 
-fn own(text: Option<attributes::Text<'_>>) -> Option<SmolStr> {
+fn own(text: Option<Text<'_>>) -> Option<SmolStr> {
     text.map(SmolStr::from)
 }
 
@@ -62,9 +63,10 @@ pub(super) fn key(span: SpanView<'_>) -> Option<SmolStr> {
     own(attributes::messaging(span).key)
 }
 
-/// Returns how many records a span handles, when it says.
-pub(super) fn batch_count(span: SpanView<'_>) -> Option<i64> {
-    attributes::messaging(span).batch_count
+/// Says whether a span handles several records at once.
+pub(super) fn is_batch(span: SpanView<'_>) -> bool {
+    span.kind() == SpanKind::Consumer
+        && (span.links().nth(1).is_some() || attributes::batch_count(span).is_some_and(|count| count > 1))
 }
 
 /// Says what a consumer span does; `None` for other spans.
@@ -84,14 +86,13 @@ pub(super) fn handling(span: SpanView<'_>) -> Option<Handling> {
 }
 
 /// Returns method and full URL of a call.
-pub(super) fn request(span: SpanView<'_>) -> (Option<SmolStr>, Option<SmolStr>) {
-    let http = attributes::http(span);
-    (own(http.method), own(http.url))
+pub(super) fn request(span: SpanView<'_>) -> (Option<Text<'_>>, Option<Text<'_>>) {
+    (attributes::http_method(span), attributes::http_url(span))
 }
 
 /// Says whether the span is a remote procedure call.
 pub(super) fn is_rpc(span: SpanView<'_>) -> bool {
-    attributes::rpc(span).system.is_some()
+    attributes::is_rpc(span)
 }
 
 /// Returns the first word of what a database span does.
@@ -102,13 +103,13 @@ pub(super) fn db_verb(span: SpanView<'_>) -> Option<SmolStr> {
 
 /// Returns the logical peer of a call, else its address.
 pub(super) fn peer(span: SpanView<'_>) -> SmolStr {
-    let of_url = |url: SmolStr| url.split("//").nth(1).and_then(|rest| rest.split('/').next()).map(SmolStr::from);
-    own(attributes::peer(span)).or_else(|| request(span).1.and_then(of_url)).unwrap_or_default()
+    let of_url = |url: Text<'_>| url.split("//").nth(1).and_then(|rest| rest.split('/').next()).map(SmolStr::from);
+    own(attributes::peer(span)).or_else(|| attributes::http_url(span).and_then(of_url)).unwrap_or_default()
 }
 
 /// Returns the HTTP status code.
 pub(super) fn status_code(span: SpanView<'_>) -> Option<i64> {
-    attributes::http(span).status
+    attributes::http_status(span)
 }
 
 /// Returns what tells requests with one URL apart: an idempotency key or the size of the body.
@@ -132,7 +133,7 @@ pub(super) fn body_identity(span: SpanView<'_>) -> Option<SmolStr> {
 
 /// Returns how often something claims the request was sent again.
 pub(super) fn resend_count(span: SpanView<'_>) -> Option<u32> {
-    let told = attributes::http(span).resend.or_else(|| integer(span, &["retry.count"]));
+    let told = attributes::http_resend(span).or_else(|| integer(span, &["retry.count"]));
     told.and_then(|count| u32::try_from(count).ok())
 }
 
@@ -156,13 +157,20 @@ pub(super) fn has_failed(span: SpanView<'_>) -> bool {
     span.status() == SpanStatus::Error || status_code(span).is_some_and(|code| code >= limit)
 }
 
-/// Says whether the caller stopped waiting.
-pub(super) fn has_timed_out(span: SpanView<'_>) -> bool {
-    let told = error(span).is_some_and(|error| {
-        let error = error.to_ascii_lowercase();
-        ["timeout", "timed out", "deadline"].iter().any(|word| error.contains(word))
-    });
-    has_failed(span) && status_code(span).is_none() && told
+/// Returns how a span ended: a caller without a status code that failed waiting timed out.
+pub(super) fn result(span: SpanView<'_>) -> AttemptResult {
+    let code = status_code(span);
+    let limit = if span.kind() == SpanKind::Client { 400 } else { 500 };
+    if span.status() != SpanStatus::Error && code.is_none_or(|code| code < limit) {
+        return AttemptResult::Succeeded;
+    }
+    let has_waited = || {
+        error(span).is_some_and(|error| {
+            let error = error.to_ascii_lowercase();
+            ["timeout", "timed out", "deadline"].iter().any(|word| error.contains(word))
+        })
+    };
+    if code.is_none() && has_waited() { AttemptResult::TimedOut } else { AttemptResult::Failed }
 }
 
 /// Says whether the listener refused a record that was not due: the handler did not run.

@@ -42,12 +42,20 @@ pub(super) struct Rows<'a> {
     pub index: &'a Index,
 }
 
-#[derive(Default)]
-struct TraceShape {
-    rows: Vec<u32>,
+#[derive(Clone, Default)]
+struct TraceShape<'a> {
+    roots: Vec<u32>,
     messaging: usize,
-    coordinates: BTreeSet<Coordinate>,
+    coordinates: BTreeSet<&'a Coordinate>,
     whole: bool,
+    /// Whether the ledger says that it is a hub.
+    told: bool,
+}
+
+impl TraceShape<'_> {
+    fn is_hub(&self) -> bool {
+        self.messaging > HUB_SPANS || self.coordinates.len() > HUB_COORDINATES
+    }
 }
 
 /// How far the walks through the trees are, so that no step is taken twice.
@@ -63,8 +71,8 @@ impl Grown {
         let count = rows.spans.len();
         let mut in_batch = vec![false; count];
         for row in &rows.index.order {
-            let above = rows.index.parent[*row as usize].is_some_and(|parent| in_batch[parent as usize]);
-            in_batch[*row as usize] = above || is_batch(rows.spans.span(SpanRow(*row)));
+            let above = rows.index.parent(*row).is_some_and(|parent| in_batch[parent as usize]);
+            in_batch[*row as usize] = above || rows.index.is_batch(*row);
         }
         Self { done: vec![false; count], climbed: vec![false; count], descended: vec![false; count], in_batch }
     }
@@ -73,12 +81,15 @@ impl Grown {
 /// Finds what belongs to the anchor. Grows from the anchor over pointers until nothing new comes.
 pub(super) fn scope(rows: Rows<'_>) -> Scope {
     let mut scope = Scope { spans: vec![false; rows.spans.len()], ..Scope::default() };
-    let mut shapes: BTreeMap<TraceId, TraceShape> = BTreeMap::new();
-    for span in rows.spans.iter().filter(|span| rows.index.live[span.row().0 as usize]) {
-        let shape = shapes.entry(span.trace()).or_default();
-        shape.rows.push(span.row().0);
+    let mut shapes: Vec<TraceShape<'_>> = vec![TraceShape::default(); rows.spans.traces().len()];
+    for row in &rows.index.order {
+        let span = rows.spans.span(SpanRow(*row));
+        let shape = &mut shapes[span.trace_number() as usize];
+        if rows.index.parent(*row).is_none() {
+            shape.roots.push(*row);
+        }
         shape.messaging += usize::from(matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer));
-        shape.coordinates.extend(reads::coordinate(span));
+        shape.coordinates.extend(rows.index.coordinate(*row));
     }
     let mut seeds: Vec<u32> = anchor_seeds(rows, &mut scope);
     let mut grown = Grown::new(rows);
@@ -108,7 +119,7 @@ fn anchor_seeds(rows: Rows<'_>, scope: &mut Scope) -> Vec<u32> {
         }
         Identity::Span(trace, span) => {
             scope.traces.insert(*trace, (asked, rows.sampled != Some(false)));
-            rows.index.find(*trace, *span).map_or_else(
+            rows.index.find_in(rows.spans, *trace, *span).map_or_else(
                 || rows.spans.iter().filter(|span| span.trace() == *trace).map(|span| span.row().0).collect(),
                 |row| vec![row],
             )
@@ -129,7 +140,7 @@ fn anchor_seeds(rows: Rows<'_>, scope: &mut Scope) -> Vec<u32> {
                 if let Some((trace, span)) = reads::line_trace(line) {
                     let why = SafeText::new(&format!("a log line with {id} names it"));
                     scope.traces.entry(trace).or_insert((why, true));
-                    seeds.extend(span.and_then(|span| rows.index.find(trace, span)));
+                    seeds.extend(span.and_then(|span| rows.index.find_in(rows.spans, trace, span)));
                 }
                 for at in reads::line_coordinates(line) {
                     let why = SafeText::new(&format!("a log line with {id} names it"));
@@ -142,23 +153,19 @@ fn anchor_seeds(rows: Rows<'_>, scope: &mut Scope) -> Vec<u32> {
 }
 
 /// Marks what hangs together with the seeds inside their traces.
-fn grow(
-    rows: Rows<'_>,
-    scope: &mut Scope,
-    shapes: &mut BTreeMap<TraceId, TraceShape>,
-    grown: &mut Grown,
-    seeds: Vec<u32>,
-) {
+fn grow(rows: Rows<'_>, scope: &mut Scope, shapes: &mut [TraceShape<'_>], grown: &mut Grown, seeds: Vec<u32>) {
     let anchored = matches!(rows.anchor, Identity::Trace(_));
+    let (mut found, mut last) = (Vec::new(), None);
     for seed in seeds {
         if std::mem::replace(&mut grown.done[seed as usize], true) {
             continue;
         }
         let view = rows.spans.span(SpanRow(seed));
-        let batch = is_batch(view);
+        let batch = rows.index.is_batch(seed);
+        found.clear();
+        found.push(seed);
         // Of a whole trace every row is a seed: walking from each would cost the square of its depth.
-        let mut found = vec![seed];
-        if !anchored || scope.traces.get(&view.trace()).is_none_or(|(why, _)| *why != ASKED) {
+        if !matches!(rows.anchor, Identity::Trace(trace) if *trace == view.trace()) {
             let climbed = std::mem::take(&mut grown.climbed);
             let above = rows.index.ancestors(seed).take_while(|row| !climbed[*row as usize]);
             found.extend(above);
@@ -168,44 +175,45 @@ fn grow(
             }
             found.extend(subtree(rows, seed, &mut grown.descended, |row| !batch || !is_foreign(rows, scope, row)));
         }
-        let shape = shapes.get_mut(&view.trace()).expect("every live span has a trace with a shape");
-        let hub = shape.messaging > HUB_SPANS || shape.coordinates.len() > HUB_COORDINATES;
+        let shape = &mut shapes[view.trace_number() as usize];
+        let hub = shape.is_hub();
         let inside_batch = grown.in_batch[seed as usize];
         if hub && !shape.whole {
-            let detail = format!(
-                "{} producer and consumer spans, {} coordinates: only what hangs on the matching spans is shown",
-                shape.messaging,
-                shape.coordinates.len()
-            );
-            let entry = LedgerEntry {
-                id: SafeText::new(&view.trace().to_string()),
-                reason: NotFollowed::Hub,
-                detail: SafeText::new(&detail),
-            };
-            if !scope.ledger.contains(&entry) {
-                scope.ledger.push(entry);
+            if !std::mem::replace(&mut shape.told, true) {
+                let detail = format!(
+                    "{} producer and consumer spans, {} coordinates: only what hangs on the matching spans is shown",
+                    shape.messaging,
+                    shape.coordinates.len()
+                );
+                scope.ledger.push(LedgerEntry {
+                    id: SafeText::new(&view.trace().to_string()),
+                    reason: NotFollowed::Hub,
+                    detail: SafeText::new(&detail),
+                });
             }
         } else if !shape.whole && !inside_batch && !anchored {
             shape.whole = true;
             // The rest of the trace is its context, without the messages of others.
             let above: BTreeSet<u32> = rows.index.ancestors(seed).chain([seed]).collect();
             let mut descended = vec![false; rows.spans.len()];
-            for root in shape.rows.iter().filter(|row| rows.index.parent[**row as usize].is_none()) {
+            for root in &shape.roots {
                 let keep = |row| !is_foreign(rows, scope, row) || above.contains(&row);
                 found.extend(subtree(rows, *root, &mut descended, keep));
             }
         }
-        for row in found {
+        for row in found.iter().copied() {
             if std::mem::replace(&mut scope.spans[row as usize], true) {
                 continue;
             }
             let span = rows.spans.span(SpanRow(row));
             let why = || SafeText::new(&format!("span `{}` of trace {} names it", span.name(), span.trace()));
             if !hub || matches!(rows.anchor, Identity::Record(_) | Identity::Business(_)) {
-                if let Some(at) = reads::coordinate(span) {
-                    scope.coordinates.entry(at).or_insert_with(why);
+                if let Some(at) = rows.index.coordinate(row)
+                    && !scope.coordinates.contains_key(at)
+                {
+                    scope.coordinates.insert(at.clone(), why());
                 }
-                if !is_batch(span) {
+                if !rows.index.is_batch(row) {
                     for (trace, _) in span.links() {
                         scope
                             .traces
@@ -214,7 +222,10 @@ fn grow(
                     }
                 }
             }
-            scope.traces.entry(span.trace()).or_insert_with(|| (why(), true));
+            if last != Some(span.trace_number()) {
+                last = Some(span.trace_number());
+                scope.traces.entry(span.trace()).or_insert_with(|| (why(), true));
+            }
         }
     }
 }
@@ -255,13 +266,13 @@ fn pointed_at(rows: Rows<'_>, scope: &Scope) -> Vec<u32> {
         .map(|(trace, span, _)| (trace, span))
         .collect();
     let mut seeds = Vec::new();
-    for span in rows.spans.iter().filter(|span| rows.index.live[span.row().0 as usize]) {
+    for span in rows.spans.iter().filter(|span| rows.index.is_live(span.row().0)) {
+        let row = span.row().0;
         let links_here = span.links().any(|(trace, linked)| {
             named.contains(&(trace, linked))
-                || rows.index.find(trace, linked).is_some_and(|row| {
+                || rows.index.find_in(rows.spans, trace, linked).is_some_and(|row| {
                     scope.spans[row as usize]
-                        && reads::coordinate(rows.spans.span(SpanRow(row)))
-                            .is_none_or(|at| scope.coordinates.contains_key(&at))
+                        && rows.index.coordinate(row).is_none_or(|at| scope.coordinates.contains_key(at))
                 })
         });
         let linked_trace_asked = matches!(rows.anchor, Identity::Business(_))
@@ -269,14 +280,12 @@ fn pointed_at(rows: Rows<'_>, scope: &Scope) -> Vec<u32> {
             && scope.traces.get(&span.trace()).is_some_and(|(why, _)| why.as_str().starts_with("a log line"));
         if links_here
             || linked_trace_asked
-            || named.contains(&(span.trace(), span.id()))
-            || reads::coordinate(span).is_some_and(|at| scope.coordinates.contains_key(&at))
+            || (!named.is_empty() && named.contains(&(span.trace(), span.id())))
+            || rows.index.coordinate(row).is_some_and(|at| scope.coordinates.contains_key(at))
         {
-            seeds.push(span.row().0);
-        } else if scope.spans[span.row().0 as usize] {
-            seeds.extend(
-                span.links().filter(|_| !is_batch(span)).filter_map(|(trace, linked)| rows.index.find(trace, linked)),
-            );
+            seeds.push(row);
+        } else if scope.spans[row as usize] && !rows.index.is_batch(row) {
+            seeds.extend(span.links().filter_map(|(trace, linked)| rows.index.find_in(rows.spans, trace, linked)));
         }
     }
     seeds
@@ -286,7 +295,7 @@ fn lines(rows: Rows<'_>, scope: &mut Scope) {
     let mut found: Vec<LineRow> = Vec::new();
     for line in rows.lines.iter() {
         let by_trace = reads::line_trace(line).is_some_and(|(trace, span)| {
-            match span.and_then(|span| rows.index.find(trace, span)) {
+            match span.and_then(|span| rows.index.find_in(rows.spans, trace, span)) {
                 Some(row) => scope.spans[row as usize],
                 None => scope.traces.contains_key(&trace),
             }
@@ -322,17 +331,10 @@ fn labels(rows: Rows<'_>, scope: &mut Scope) {
     }));
 }
 
-/// Says whether a span handles several records at once.
-pub(super) fn is_batch(span: crate::model::spans::SpanView<'_>) -> bool {
-    span.kind() == SpanKind::Consumer
-        && (span.links().nth(1).is_some() || reads::batch_count(span).is_some_and(|count| count > 1))
-}
-
 /// Says whether a span writes or reads a record that is not in scope.
 fn is_foreign(rows: Rows<'_>, scope: &Scope, row: u32) -> bool {
     let span = rows.spans.span(SpanRow(row));
-    matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer)
-        && reads::coordinate(span).is_some_and(|at| !scope.coordinates.contains_key(&at))
+    rows.index.coordinate(row).is_some_and(|at| !scope.coordinates.contains_key(at))
         && !matches!(rows.anchor, Identity::Business(id) if reads::span_holds(span, id))
 }
 
@@ -344,7 +346,7 @@ fn subtree(rows: Rows<'_>, row: u32, descended: &mut [bool], keep: impl Fn(u32) 
     while let Some(row) = found.get(at).copied() {
         at += 1;
         if !std::mem::replace(&mut descended[row as usize], true) {
-            found.extend(rows.index.children[row as usize].iter().filter(|child| keep(**child)));
+            found.extend(rows.index.children(row).iter().filter(|child| keep(**child)));
         }
     }
     found

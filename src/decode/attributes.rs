@@ -104,6 +104,8 @@ pub struct ErrorText<'a> {
     pub message: Text<'a>,
 }
 
+const RPC_SYSTEM: &[&str] = &["rpc.system.name", "rpc.system"];
+const BATCH_COUNT: &[&str] = &["messaging.batch.message_count"];
 const SYSTEM: &[&str] = &["messaging.system.name", "messaging.system"];
 const DESTINATION: &[&str] = &[
     "messaging.destination.name",
@@ -163,30 +165,60 @@ pub fn messaging(span: SpanView<'_>) -> Messaging<'_> {
         message_id: text(span, MESSAGE_ID),
         conversation: text(span, CONVERSATION),
         operation: operation(span),
-        batch_count: integer(span, &["messaging.batch.message_count"]),
+        batch_count: batch_count(span),
     }
+}
+
+/// Returns how many messages the batch of a span holds.
+pub fn batch_count(span: SpanView<'_>) -> Option<i64> {
+    integer(span, BATCH_COUNT)
 }
 
 /// Returns the HTTP fields of a span.
 pub fn http(span: SpanView<'_>) -> Http<'_> {
     Http {
-        method: text(span, &["http.request.method", "http.method"]),
-        status: integer(span, &["http.response.status_code", "http.status_code"]),
-        url: text(span, &["url.full", "http.url"]),
+        method: http_method(span),
+        status: http_status(span),
+        url: http_url(span),
         path: text(span, &["url.path", "http.target", "http.route"]),
         host: text(span, &["server.address", "net.peer.name", "http.host", "net.host.name"]),
-        resend: integer(span, &["http.request.resend_count", "http.resend_count", "http.retry_count"]),
+        resend: http_resend(span),
     }
+}
+
+/// Returns the method of a request; like its neighbours cheaper than [`http`] where nothing else is wanted.
+pub fn http_method(span: SpanView<'_>) -> Option<Text<'_>> {
+    text(span, &["http.request.method", "http.method"])
+}
+
+/// Returns the status of a response.
+pub fn http_status(span: SpanView<'_>) -> Option<i64> {
+    integer(span, &["http.response.status_code", "http.status_code"])
+}
+
+/// Returns the whole URL of a request.
+pub fn http_url(span: SpanView<'_>) -> Option<Text<'_>> {
+    text(span, &["url.full", "http.url"])
+}
+
+/// Returns the number of a resend.
+pub fn http_resend(span: SpanView<'_>) -> Option<i64> {
+    integer(span, &["http.request.resend_count", "http.resend_count", "http.retry_count"])
 }
 
 /// Returns the RPC fields of a span.
 pub fn rpc(span: SpanView<'_>) -> Rpc<'_> {
     Rpc {
-        system: text(span, &["rpc.system.name", "rpc.system"]),
+        system: text(span, RPC_SYSTEM),
         service: text(span, &["rpc.service"]),
         method: text(span, &["rpc.method"]),
         status: text(span, &["rpc.status_code", "rpc.response.status_code", "rpc.grpc.status_code"]),
     }
+}
+
+/// Says whether a span is a remote procedure call.
+pub fn is_rpc(span: SpanView<'_>) -> bool {
+    text(span, RPC_SYSTEM).is_some()
 }
 
 /// Returns the database fields of a span.

@@ -61,8 +61,6 @@ struct Span<'a> {
     process: Option<Process<'a>>,
     #[serde(borrow, default)]
     warnings: Option<Vec<Raw<'a>>>,
-    #[serde(borrow, default)]
-    flags: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -253,9 +251,8 @@ impl Body {
         };
         let name = self.store.symbols.add(span.operation_name.text());
         let duration = span.duration.integer().and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
-        let flags = span.flags.integer().unwrap_or(0) as u8;
         let (start, duration) = (micros(start), duration.saturating_mul(1_000));
-        self.store.finish(SpanHead { trace, id, parent, start, duration, name, process, kind, status, flags });
+        self.store.finish(SpanHead { trace, id, parent, start, duration, name, process, kind, status });
         Ok(())
     }
 

@@ -80,8 +80,6 @@ struct Span<'a> {
     #[serde(borrow, default)]
     status: Option<Status<'a>>,
     #[serde(borrow, default)]
-    flags: Raw<'a>,
-    #[serde(borrow, default)]
     trace_state: Raw<'a>,
 }
 
@@ -225,6 +223,7 @@ impl Shape for Body {
                             _ => self.store.process_attribute(self.process, key, value),
                         });
                     }
+                    self.process = self.store.share_process(self.process);
                 }
                 Err(error) => notes.damaged(format!("the resource at byte {at} cannot be read: {error}")),
             },
@@ -315,7 +314,6 @@ impl Body {
             process: self.process,
             kind: kind_of(&span.kind),
             status,
-            flags: span.flags.integer().unwrap_or(0) as u8,
         });
         Ok(())
     }

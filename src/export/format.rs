@@ -5,6 +5,7 @@ use super::report::Report;
 use super::{json, text};
 use crate::model::{Case, Now};
 use jiff::tz::TimeZone;
+use std::io::{self, Write};
 
 /// How text is laid out.
 #[derive(Clone, Debug)]
@@ -19,18 +20,22 @@ pub struct Look {
 pub struct Format {
     /// Name, as `-o` takes it.
     pub name: &'static str,
-    /// Writes a story. The last argument is the exit code, which some formats hold.
-    pub story: fn(&Case, &Look, u8) -> String,
+    /// Writes a story row by row. The number is the exit code, which some formats hold.
+    pub story: fn(&Case, &Look, u8, &mut dyn Write) -> io::Result<()>,
     /// Writes the present.
     pub now: fn(&Now, &Look, u8) -> String,
 }
 
 /// Every format.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", story: |case, look, _| text::story(case, look), now: |now, look, _| text::now(now, look) },
+    Format {
+        name: "text",
+        story: |case, look, _, out| text::story(case, look, out),
+        now: |now, look, _| text::now(now, look),
+    },
     Format {
         name: "json",
-        story: |case, _, exit| json::write(&Report::of(case, exit)),
+        story: |case, _, exit, out| json::write_to(&Report::of(case, exit), out),
         now: |now, _, exit| json::write(&NowReport::of(now, exit)),
     },
 ];

@@ -3,31 +3,48 @@
 use super::report::RecordReport;
 use crate::model::coverage::Absence;
 use crate::model::journey::{
-    Attempt, AttemptResult, Channel, CopyRole, Delivery, DeliveryResult, Execution, Gap, Grouping, Hop, Mark, Message,
-    Operation, Outcome, RecordCopy, Row, RowKind,
+    Attempt, AttemptResult, Channel, CopyRole, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark, Message,
+    Operation, RecordCopy, Row, RowKind,
 };
 use crate::model::{Case, SafeText, SpanRow, SpanStore, Tier};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-/// One journey.
-#[derive(Serialize)]
-pub struct JourneyReport<'a> {
-    outcome: &'a Outcome,
-    summary: &'a SafeText,
-    traces: Vec<String>,
-    operations: Vec<OperationReport<'a>>,
-    messages: Vec<MessageReport<'a>>,
-    hops: Vec<HopReport<'a>>,
-    rows: Vec<RowReport<'a>>,
-    gaps: &'a [Gap],
-    records: Vec<RecordReport<'a>>,
+/// One journey. Its lists are made while they are written: there may be as many rows as spans.
+pub struct JourneyReport<'a>(&'a Case);
+
+/// A list that is made while it is written.
+struct Listed<I>(I);
+
+impl<I: Iterator<Item: Serialize> + Clone> Serialize for Listed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
+}
+
+impl Serialize for JourneyReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (case, journey, spans) = (self.0, &self.0.journey, &*self.0.spans);
+        let mut report = serializer.serialize_struct("JourneyReport", 9)?;
+        report.serialize_field("outcome", &journey.outcome)?;
+        report.serialize_field("summary", &journey.summary)?;
+        report.serialize_field("traces", &Listed(journey.traces.iter().map(ToString::to_string)))?;
+        let operations = case.operations().map(|operation| operation_of(operation, spans));
+        report.serialize_field("operations", &Listed(operations))?;
+        report.serialize_field("messages", &Listed(journey.messages.iter().map(|each| message_of(each, spans))))?;
+        report.serialize_field("hops", &Listed(journey.hops(spans).iter().map(hop_of)))?;
+        report.serialize_field("rows", &Listed(case.rows().iter().map(row_of)))?;
+        report.serialize_field("gaps", &journey.gaps)?;
+        report.serialize_field("records", &Listed(case.records.iter().map(RecordReport::of)))?;
+        report.end()
+    }
 }
 
 #[derive(Serialize)]
 struct OperationReport<'a> {
-    caller: &'a SafeText,
-    name: &'a SafeText,
-    peer: &'a SafeText,
+    caller: &'a str,
+    name: &'a str,
+    peer: &'a str,
     grouping: Grouping,
     layer: u16,
     claimed_attempts: Option<u32>,
@@ -43,18 +60,18 @@ struct AttemptReport<'a> {
     duration_ns: i64,
     wait_ns: Option<i64>,
     result: AttemptResult,
-    status: &'a SafeText,
+    status: &'a str,
     executions: Vec<ExecutionReport<'a>>,
 }
 
 #[derive(Serialize)]
 struct ExecutionReport<'a> {
-    service: &'a SafeText,
+    service: SafeText,
     span: Option<String>,
     start: i64,
     duration_ns: i64,
     result: AttemptResult,
-    status: &'a SafeText,
+    status: &'a str,
 }
 
 #[derive(Serialize)]
@@ -94,9 +111,9 @@ struct DeliveryReport<'a> {
 
 #[derive(Serialize)]
 struct HopReport<'a> {
-    from: &'a SafeText,
-    to: &'a SafeText,
-    channel: &'a Channel,
+    from: &'a str,
+    to: &'a str,
+    channel: &'a Channel<'a>,
     at: i64,
     transit_ns: Option<i64>,
     times: u32,
@@ -107,30 +124,19 @@ struct RowReport<'a> {
     at: i64,
     duration_ns: Option<i64>,
     depth: u16,
-    lane: &'a SafeText,
+    lane: &'a str,
     kind: RowKind,
-    text: &'a SafeText,
+    text: SafeText,
     mark: Mark,
     tier: Tier,
-    why: &'a SafeText,
-    follow: Option<&'a SafeText>,
+    why: SafeText,
+    follow: Option<SafeText>,
 }
 
 impl<'a> JourneyReport<'a> {
     /// Returns the projection of a case's journey.
     pub fn of(case: &'a Case) -> Self {
-        let (journey, spans) = (&case.journey, &*case.spans);
-        Self {
-            outcome: &journey.outcome,
-            summary: &journey.summary,
-            traces: journey.traces.iter().map(ToString::to_string).collect(),
-            operations: journey.operations.iter().map(|operation| operation_of(operation, spans)).collect(),
-            messages: journey.messages.iter().map(|message| message_of(message, spans)).collect(),
-            hops: journey.hops.iter().map(hop_of).collect(),
-            rows: journey.rows.iter().map(row_of).collect(),
-            gaps: &journey.gaps,
-            records: case.records.iter().map(RecordReport::of).collect(),
-        }
+        Self(case)
     }
 }
 
@@ -139,20 +145,20 @@ fn id(spans: &SpanStore, row: SpanRow) -> Option<String> {
     ((row.0 as usize) < spans.len()).then(|| spans.span(row).id().to_string())
 }
 
-fn operation_of<'a>(operation: &'a Operation, spans: &SpanStore) -> OperationReport<'a> {
+fn operation_of<'a>(operation: Operation<'a>, spans: &SpanStore) -> OperationReport<'a> {
     OperationReport {
-        caller: &operation.caller,
-        name: &operation.name,
-        peer: &operation.peer,
-        grouping: operation.grouping,
-        layer: operation.layer,
-        claimed_attempts: operation.claimed,
-        result: operation.result,
-        attempts: operation.attempts.iter().map(|attempt| attempt_of(attempt, spans)).collect(),
+        caller: operation.caller(),
+        name: operation.name(),
+        peer: operation.peer(),
+        grouping: operation.grouping(),
+        layer: operation.layer(),
+        claimed_attempts: operation.claimed(),
+        result: operation.result(),
+        attempts: operation.attempts().map(|attempt| attempt_of(attempt, spans)).collect(),
     }
 }
 
-fn attempt_of<'a>(attempt: &'a Attempt, spans: &SpanStore) -> AttemptReport<'a> {
+fn attempt_of<'a>(attempt: Attempt<'a>, spans: &SpanStore) -> AttemptReport<'a> {
     AttemptReport {
         ordinal: attempt.ordinal,
         span: attempt.span.and_then(|row| id(spans, row)),
@@ -160,19 +166,19 @@ fn attempt_of<'a>(attempt: &'a Attempt, spans: &SpanStore) -> AttemptReport<'a> 
         duration_ns: attempt.duration.0,
         wait_ns: attempt.wait.map(|wait| wait.0),
         result: attempt.result,
-        status: &attempt.status,
-        executions: attempt.executions.iter().map(|execution| execution_of(execution, spans)).collect(),
+        status: attempt.status(),
+        executions: attempt.executions().map(|execution| execution_of(execution, spans)).collect(),
     }
 }
 
-fn execution_of<'a>(execution: &'a Execution, spans: &SpanStore) -> ExecutionReport<'a> {
+fn execution_of<'a>(execution: Execution<'a>, spans: &SpanStore) -> ExecutionReport<'a> {
     ExecutionReport {
-        service: &execution.service,
+        service: SafeText::new(execution.service()),
         span: id(spans, execution.span),
         start: execution.start.0,
         duration_ns: execution.duration.0,
         result: execution.result,
-        status: &execution.status,
+        status: execution.status(),
     }
 }
 
@@ -214,22 +220,22 @@ fn delivery_of<'a>(delivery: &'a Delivery, spans: &SpanStore) -> DeliveryReport<
     }
 }
 
-fn hop_of(hop: &Hop) -> HopReport<'_> {
+fn hop_of<'a>(hop: &'a Hop<'a>) -> HopReport<'a> {
     let transit_ns = hop.transit.map(|transit| transit.0);
-    HopReport { from: &hop.from, to: &hop.to, channel: &hop.channel, at: hop.at.0, transit_ns, times: hop.times }
+    HopReport { from: &hop.from, to: hop.to, channel: &hop.channel, at: hop.at.0, transit_ns, times: hop.times }
 }
 
-fn row_of(row: &Row) -> RowReport<'_> {
+fn row_of(row: Row<'_>) -> RowReport<'_> {
     RowReport {
         at: row.at.0,
         duration_ns: row.duration.map(|duration| duration.0),
         depth: row.depth,
-        lane: &row.lane,
+        lane: row.lane(),
         kind: row.kind,
-        text: &row.text,
+        text: row.text(),
         mark: row.mark,
         tier: row.tier,
-        why: &row.why,
-        follow: row.follow.as_ref(),
+        why: row.why(),
+        follow: row.follow(),
     }
 }

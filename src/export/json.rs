@@ -1,32 +1,62 @@
 //! JSON that is safe to `cat`: whatever a terminal would obey or hide is written as `\uXXXX`.
 
 use serde::Serialize;
-use std::fmt::Write;
+use std::io::{self, BufWriter, Write};
+
+/// Bytes that are looked at and handed on at once.
+const PIECE: usize = 32 << 10;
 
 /// Writes a document with a line break at its end.
 pub fn write<T: Serialize>(document: &T) -> String {
-    let mut text = serde_json::to_string_pretty(document).expect("reports have text keys and no failing parts");
-    text.push('\n');
-    escape(&text)
+    let mut out = Vec::new();
+    write_to(document, &mut out).expect("memory takes any text, and reports have text keys");
+    String::from_utf8(out).expect("only whole characters are written")
+}
+
+/// Writes a document with a line break at its end, piece by piece.
+pub fn write_to<T: Serialize>(document: &T, out: &mut dyn Write) -> io::Result<()> {
+    let mut pieces = BufWriter::with_capacity(PIECE, Shown { out, cut: Vec::new() });
+    serde_json::to_writer_pretty(&mut pieces, document)?;
+    pieces.write_all(b"\n")?;
+    pieces.flush()
 }
 
 /// Escapes DEL, C1, bidi controls and invisible characters. They can only stand inside of strings, since JSON's own
 /// signs are ASCII; C0 was escaped by the serializer.
-fn escape(json: &str) -> String {
-    if json.bytes().all(|byte| byte < 0x7f) {
-        return json.to_owned();
-    }
-    let mut out = String::with_capacity(json.len() + 64);
-    for c in json.chars() {
-        if is_hidden(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}").expect("a string takes any text");
-            }
-        } else {
-            out.push(c);
+struct Shown<'a> {
+    out: &'a mut dyn Write,
+    /// The begin of a character whose end is in the next piece.
+    cut: Vec<u8>,
+}
+
+impl Write for Shown<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if self.cut.is_empty() && piece.iter().all(|byte| *byte < 0x7f) {
+            self.out.write_all(piece)?;
+            return Ok(piece.len());
         }
+        let mut bytes = std::mem::take(&mut self.cut);
+        bytes.extend_from_slice(piece);
+        let whole = match std::str::from_utf8(&bytes) {
+            Ok(all) => all,
+            Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        let mut plain = 0;
+        for (at, c) in whole.char_indices().filter(|(_, c)| is_hidden(*c)) {
+            self.out.write_all(&whole.as_bytes()[plain..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(self.out, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        self.out.write_all(&whole.as_bytes()[plain..])?;
+        self.cut = bytes[whole.len()..].to_vec();
+        Ok(piece.len())
     }
-    out
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn is_hidden(c: char) -> bool {

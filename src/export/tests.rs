@@ -1,8 +1,8 @@
 //! What people and programs read about a case made by hand.
 
-use super::{FORMATS, Look};
+use super::{FORMATS, Format, Look};
 use crate::model::case::{AskedQuery, Progress};
-use crate::model::journey::{Journey, Mark, Outcome, Row, RowKind};
+use crate::model::journey::{Entry, Ground, Journey, Mark, Outcome, RowKind, Rows, Word, Words};
 use crate::model::record::RecordClock;
 use crate::model::verdict::{Confidence, Severity};
 use crate::model::{
@@ -16,19 +16,24 @@ const AT: Timestamp = Timestamp(1_700_000_000_000_000_000);
 
 fn case() -> Case {
     let coordinate = Coordinate::parse("orders-7@88213").expect("a coordinate");
-    let row = |after, mark, kind, text: &str| Row {
-        at: AT.plus(Nanos::from_secs(after)),
-        duration: Some(Nanos::from_millis(250)),
-        depth: u16::from(after > 0),
-        lane: SafeText::own("billing"),
-        kind,
-        text: SafeText::new(text),
-        mark,
-        tier: Tier::Exact,
-        why: SafeText::own("same coordinate"),
-        fact: None,
-        follow: None,
+    let (mut rows, mut words) = (Rows::default(), Words::default());
+    let mut row = |after, mark, kind, text: &str| {
+        let (why, follow) = (words.add("same coordinate"), Word::default());
+        rows.push(Entry {
+            at: AT.plus(Nanos::from_secs(after)),
+            depth: u16::from(after > 0),
+            lane: words.add("billing"),
+            kind,
+            head: words.add(text),
+            tail: Word::default(),
+            mark,
+            tier: Tier::Exact,
+            fact: None,
+            ground: Ground::Told { duration: Some(Nanos::from_millis(250)), why, follow },
+        });
     };
+    row(0, Mark::Ok, RowKind::Copy, "written to orders-7@88213");
+    row(2, Mark::Error, RowKind::Delivery, "delivery 1 failed: ParseException");
     let finding = Finding {
         code: "R05",
         name: "poison record",
@@ -71,10 +76,8 @@ fn case() -> Case {
         journey: Journey {
             outcome: Outcome::Blocked,
             summary: SafeText::own("the group billing stands at this record"),
-            rows: vec![
-                row(0, Mark::Ok, RowKind::Copy, "written to orders-7@88213"),
-                row(2, Mark::Error, RowKind::Delivery, "delivery 1 failed: ParseException"),
-            ],
+            rows,
+            words,
             ..Journey::default()
         },
         verdicts: vec![
@@ -98,11 +101,17 @@ fn case() -> Case {
     }
 }
 
+fn written(format: &Format, look: &Look) -> String {
+    let mut out = Vec::new();
+    (format.story)(&case(), look, 4, &mut out).expect("memory takes everything");
+    String::from_utf8(out).expect("text")
+}
+
 #[test]
 fn every_format_of_a_story() {
     let look = Look { width: 80, zone: TimeZone::UTC };
     for format in FORMATS {
-        let written = (format.story)(&case(), &look, 4);
+        let written = written(format, &look);
         assert!(!written.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{}", format.name);
         insta::assert_snapshot!(format!("story_{}", format.name), written);
     }
@@ -111,7 +120,7 @@ fn every_format_of_a_story() {
 #[test]
 fn text_keeps_to_its_width() {
     for width in [40, 80, 132] {
-        let written = (FORMATS[0].story)(&case(), &Look { width, zone: TimeZone::UTC }, 4);
+        let written = written(&FORMATS[0], &Look { width, zone: TimeZone::UTC });
         for line in written.lines() {
             assert!(SafeText::new(line).width() <= width, "{width}: {line}");
         }

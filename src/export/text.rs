@@ -4,27 +4,29 @@ use super::format::Look;
 use super::present::light_word;
 use super::report::findings;
 use crate::model::case::Progress;
-use crate::model::journey::{Row, RowKind};
+use crate::model::journey::RowKind;
 use crate::model::now::Light;
 use crate::model::{
     BreakerState, Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text,
 };
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
 /// Lines of a record's value that are shown.
 const VALUE_LINES: usize = 40;
 
 /// Lines that never hold anything but safe text, cut to the width.
 struct Page<'a> {
-    out: String,
+    out: &'a mut dyn Write,
+    /// What went wrong first; nothing is written after it.
+    state: io::Result<()>,
     look: &'a Look,
 }
 
 impl Page<'_> {
     fn line(&mut self, text: &str) {
         let safe = SafeText::new(text);
-        writeln!(self.out, "{}", safe.cut(self.look.width.max(20)).as_str().trim_end())
-            .expect("a string takes any text");
+        self.put(safe.cut(self.look.width.max(20)).as_str().trim_end());
     }
 
     /// Breaks at spaces; following lines are indented.
@@ -48,14 +50,20 @@ impl Page<'_> {
     }
 
     fn head(&mut self, title: &str) {
-        self.out.push('\n');
+        self.put("");
         self.line(title);
+    }
+
+    fn put(&mut self, line: &str) {
+        if self.state.is_ok() {
+            self.state = self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
+        }
     }
 }
 
 /// Writes a story.
-pub fn story(case: &Case, look: &Look) -> String {
-    let mut page = Page { out: String::new(), look };
+pub fn story(case: &Case, look: &Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page { out, state: Ok(()), look };
     let zone = &look.zone;
     page.line(&format!("{}  (taken for a {})", case.anchor.identity, case.anchor.kind));
     if let Some(also) = case.anchor.also {
@@ -91,7 +99,7 @@ pub fn story(case: &Case, look: &Look) -> String {
         }
     }
     write_searched(&mut page, case);
-    page.out
+    page.state
 }
 
 fn write_findings(page: &mut Page<'_>, case: &Case) {
@@ -131,27 +139,24 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
         return;
     }
     page.head("story   (= exact, ~ scoped, ? inferred; E error, W warning, . wait, + done)");
-    let lane = case.journey.rows.iter().map(|row| row.lane.width()).max().unwrap_or(0).clamp(4, 16);
+    let lane = case.rows().lanes().iter().map(SafeText::width).max().unwrap_or(0).clamp(4, 16);
+    let mut told = String::new();
     // What is missing has a section of its own below.
-    for row in case.journey.rows.iter().filter(|row| row.kind != RowKind::Gap) {
-        let told = format!(
-            "{} {}{} {} {}{}{}",
-            if row.at == Timestamp(0) { " ".repeat(12) } else { row.at.clock(&page.look.zone) },
-            row.tier.mark(),
-            row.mark.sign(),
-            padded(&row.lane, lane),
-            "  ".repeat(usize::from(row.depth.min(10))),
-            row.text.as_str(),
-            took(row),
-        );
+    for row in case.rows().iter().filter(|row| row.kind != RowKind::Gap) {
+        told.clear();
+        if row.at == Timestamp(0) {
+            told.push_str("            ");
+        } else {
+            told.push_str(&row.at.clock(&page.look.zone));
+        }
+        let [head, tail] = row.parts();
+        let (tier, mark, shown) = (row.tier.mark(), row.mark.sign(), padded(&SafeText::new(row.lane()), lane));
+        let indent = usize::from(row.depth.min(10)) * 2;
+        write!(told, " {tier}{mark} {shown} {:indent$}{head}{tail}", "").expect("a string takes any text");
+        if let Some(duration) = row.duration.filter(|duration| *duration != Nanos(0)) {
+            write!(told, "  {}", duration.human()).expect("a string takes any text");
+        }
         page.line(&told);
-    }
-}
-
-fn took(row: &Row) -> String {
-    match row.duration {
-        Some(Nanos(0)) | None => String::new(),
-        Some(duration) => format!("  {}", duration.human()),
     }
 }
 
@@ -233,7 +238,8 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
 
 /// Writes the present.
 pub fn now(now: &Now, look: &Look) -> String {
-    let mut page = Page { out: String::new(), look };
+    let mut out = Vec::new();
+    let mut page = Page { out: &mut out, state: Ok(()), look };
     page.line(&format!("now {}   the last {}", now.at.date_clock(&look.zone), now.window.length().human()));
     page.head("sources");
     for lamp in &now.lamps {
@@ -305,5 +311,5 @@ pub fn now(now: &Now, look: &Look) -> String {
         ));
         page.line(&format!("      {} of {} spans failed; {}", row.errors, row.spans, row.error.as_str()));
     }
-    page.out
+    String::from_utf8(out).expect("lines are text")
 }

@@ -3,7 +3,7 @@
 use super::ask::{Exchange, Signal, SourceKind};
 use super::coverage::{LedgerEntry, Reach, SourceCoverage};
 use super::id::{Identity, Recognised};
-use super::journey::Journey;
+use super::journey::{Journey, Operation, Story};
 use super::lines::LineStore;
 use super::queue::QueueState;
 use super::record::Record;
@@ -93,6 +93,16 @@ pub enum Progress {
 }
 
 impl Case {
+    /// Returns the rows of the story.
+    pub fn rows(&self) -> Story<'_> {
+        self.journey.rows.story(&self.journey.words, &self.spans)
+    }
+
+    /// Returns the calls of the story.
+    pub fn operations(&self) -> impl ExactSizeIterator<Item = Operation<'_>> + Clone {
+        self.journey.operations(&self.spans)
+    }
+
     /// Says whether anything at all was found about the anchor.
     pub fn is_found(&self) -> bool {
         !self.spans.is_empty() || !self.lines.is_empty() || !self.records.is_empty()

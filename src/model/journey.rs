@@ -3,12 +3,18 @@
 //! An *operation* is what a caller wanted once; its *attempts* are the caller's view, an attempt's *executions* the
 //! callee's. A *message* is what a producer wanted to say once; its *copies* are records (original, on retry topics,
 //! dead letter), its *deliveries* the handings-over of a copy to a consumer group. *Rows* are all of this flattened down
-//! the time axis, for screens and text.
+//! the time axis, for screens and text. There may be as many calls and rows as spans, so they are kept in columns that
+//! point at the spans, and read through views: [`super::Case::operations`], [`super::Case::rows`].
+
+pub use super::calls::{Attempt, Calls, Execution, Operation};
+pub use super::hops::{Channel, Hop};
+pub use super::rows::{Entry, Ground, Row, Rows, Story};
+pub use super::words::{Word, Words};
 
 use super::coverage::Absence;
 use super::id::{Coordinate, TraceId};
 use super::lines::LineRow;
-use super::spans::SpanRow;
+use super::spans::{SpanRow, SpanStore};
 use super::text::SafeText;
 use super::time::{Nanos, Timestamp};
 use super::verdict::Tier;
@@ -38,15 +44,15 @@ pub struct Journey {
     /// The traces it runs through, in order of first appearance.
     pub traces: Vec<TraceId>,
     /// Calls, in order of their first attempt.
-    pub operations: Vec<Operation>,
+    pub calls: Calls,
     /// Messages, in order of their first copy.
     pub messages: Vec<Message>,
-    /// Hops from service to service, over calls and queues, in order of time.
-    pub hops: Vec<Hop>,
     /// Everything down the time axis.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// What should be there and is not, each with its reason.
     pub gaps: Vec<Gap>,
+    /// The texts of calls and rows.
+    pub words: Words,
 }
 
 /// How a journey ended.
@@ -75,27 +81,6 @@ pub enum Outcome {
     Unknown,
 }
 
-/// What a caller wanted once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Operation {
-    /// The caller's service.
-    pub caller: SafeText,
-    /// What was called: `POST payments:8080/charge`.
-    pub name: SafeText,
-    /// The callee's service, when a server span or `peer.service` names it, else host and port.
-    pub peer: SafeText,
-    /// What joins the attempts.
-    pub grouping: Grouping,
-    /// Attempts in order of start; at least one.
-    pub attempts: Vec<Attempt>,
-    /// Attempts that something claims (resend count, headers), when more than seen.
-    pub claimed: Option<u32>,
-    /// How many retrying operations enclose this one: 0 for the outermost layer.
-    pub layer: u16,
-    /// How it ended for the caller.
-    pub result: AttemptResult,
-}
-
 /// Why attempts are one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,27 +95,6 @@ pub enum Grouping {
     Possible,
 }
 
-/// One try, as the caller saw it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// 1 for the first.
-    pub ordinal: u32,
-    /// The client span; `None` when the callee's span names a parent that exists nowhere.
-    pub span: Option<SpanRow>,
-    /// Start by the caller's clock (the callee's when there is no client span).
-    pub start: Timestamp,
-    /// Duration as the caller saw it.
-    pub duration: Nanos,
-    /// Wait since the attempt before ended; `None` for the first.
-    pub wait: Option<Nanos>,
-    /// How it ended for the caller.
-    pub result: AttemptResult,
-    /// Status code or error in the caller's words: `503`, `ReadTimeout`.
-    pub status: SafeText,
-    /// What ran at the callee: none when not instrumented or never arrived, more than one for a hidden proxy retry.
-    pub executions: Vec<Execution>,
-}
-
 /// How an attempt, execution or delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,23 +107,6 @@ pub enum AttemptResult {
     TimedOut,
     /// No end is known.
     Unknown,
-}
-
-/// One run at the callee.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Execution {
-    /// The server span.
-    pub span: SpanRow,
-    /// Its service.
-    pub service: SafeText,
-    /// Start by the callee's clock.
-    pub start: Timestamp,
-    /// Duration; may exceed the attempt's.
-    pub duration: Nanos,
-    /// How it ended for the callee.
-    pub result: AttemptResult,
-    /// Status code or error.
-    pub status: SafeText,
 }
 
 /// What a producer wanted to say once.
@@ -253,60 +200,6 @@ pub enum DeliveryResult {
     Unknown,
 }
 
-/// A step from one service to another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hop {
-    /// Where it leaves.
-    pub from: SafeText,
-    /// Where it arrives.
-    pub to: SafeText,
-    /// Over what.
-    pub channel: Channel,
-    /// When it left.
-    pub at: Timestamp,
-    /// Time on the way: network for calls, wait in the queue for messages. Across hosts it holds their clock difference.
-    pub transit: Option<Nanos>,
-    /// How many attempts or deliveries used it.
-    pub times: u32,
-}
-
-/// What a hop runs over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Channel {
-    /// A synchronous call; the text names operation and peer.
-    Call(SafeText),
-    /// A topic.
-    Topic(SafeText),
-}
-
-/// One line of the story.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// When.
-    pub at: Timestamp,
-    /// How long, when it has a length.
-    pub duration: Option<Nanos>,
-    /// Indentation: the causal depth.
-    pub depth: u16,
-    /// The service or queue it happens in.
-    pub lane: SafeText,
-    /// What it is.
-    pub kind: RowKind,
-    /// What is said.
-    pub text: SafeText,
-    /// How it is marked.
-    pub mark: Mark,
-    /// How it was joined.
-    pub tier: Tier,
-    /// Why it is here: the edge that joined it, with the field or header.
-    pub why: SafeText,
-    /// The row of the store it shows.
-    pub fact: Option<Fact>,
-    /// The identity that `f` follows from here, as a text that `follow` takes.
-    pub follow: Option<SafeText>,
-}
-
 /// Kinds of story rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -360,17 +253,17 @@ pub struct Gap {
     pub detail: SafeText,
 }
 
+impl Journey {
+    /// Returns the calls, told by the spans they came from.
+    pub fn operations<'a>(&'a self, spans: &'a SpanStore) -> impl ExactSizeIterator<Item = Operation<'a>> + Clone {
+        self.calls.iter(&self.words, spans)
+    }
+}
+
 impl Delivery {
     /// Returns who was handed the record: the consumer group, or the service where no source tells the group.
     pub fn reader(&self) -> &SafeText {
         self.group.as_ref().unwrap_or(&self.service)
-    }
-}
-
-impl Operation {
-    /// Returns the number of runs at the callee over all attempts.
-    pub fn executions(&self) -> usize {
-        self.attempts.iter().map(|attempt| attempt.executions.len()).sum()
     }
 }
 

@@ -11,20 +11,24 @@
 
 pub mod ask;
 pub mod budget;
+pub mod calls;
 pub mod case;
 pub mod coverage;
+pub mod hops;
 pub mod id;
 pub mod journey;
 pub mod lines;
 pub mod now;
 pub mod queue;
 pub mod record;
+pub mod rows;
 pub mod source;
 pub mod spans;
 pub mod symbols;
 pub mod text;
 pub mod time;
 pub mod verdict;
+pub mod words;
 
 pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply, Rows, ScanFrom, Signal, SourceKind};
 pub use budget::{BreakerState, Measure, Spent};

@@ -1,11 +1,20 @@
-//! Spans in columns: what a trace store returned, about 180 bytes a span.
+//! Spans in columns: what a trace store returned, about 100 bytes a span.
 //!
 //! A decoder fills a store while bytes arrive: [`SpanStore::checkpoint`], attributes, events and links, then
 //! [`SpanStore::finish`], or [`SpanStore::roll_back`] when the span was cut. Rows keep the order of arrival.
 
 use super::id::{SpanId, TraceId};
 use super::symbols::{Sym, Symbols};
-use super::time::{Nanos, Timestamp};
+use super::time::Timestamp;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use pack::{Pair, Shapes, folded, put};
+use std::hash::BuildHasher;
+
+mod pack;
+mod view;
+
+pub use view::{EventView, SpanView};
 
 /// Row number of a span in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -57,67 +66,79 @@ pub enum Value<'a> {
     Empty,
 }
 
-/// A key with the type of its value in the upper eight bits, and a symbol, a small number or a place in `numbers`.
-#[derive(Clone, Copy, Debug)]
-struct Attribute {
-    key: u32,
-    value: u32,
-}
-
-const TEXT: u32 = 0;
-const SMALL: u32 = 1 << 24;
-const LARGE: u32 = 2 << 24;
-const FLOAT: u32 = 3 << 24;
-const BOOL: u32 = 4 << 24;
-const EMPTY: u32 = 5 << 24;
-
 /// A service instance: resource attributes, shared by its spans.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Process {
     service: Sym,
-    attributes: Vec<Attribute>,
+    keys: Vec<u32>,
+    values: Vec<u8>,
 }
+
+/// Bits of `marks`: the kind, the status behind it, and whether there are events and links.
+const KIND: u8 = 0b111;
+const EVENTS: u8 = 1 << 5;
+const LINKS: u8 = 1 << 6;
+
+/// In `duration`: the length stands in `long`.
+const LONG: u32 = u32::MAX;
 
 /// Spans of one or more traces.
 #[derive(Clone, Debug, Default)]
 pub struct SpanStore {
     /// Names, services, attribute keys and texts.
     pub symbols: Symbols,
-    numbers: Vec<u64>,
-    traces: indexmap::IndexSet<u128, foldhash::fast::FixedState>,
+    traces: indexmap::IndexSet<u128, FixedState>,
     processes: Vec<Process>,
-    process_attributes: usize,
-    trace: Vec<u32>,
+    process_bytes: usize,
+    /// Processes that were shared, by their hash.
+    shared: HashTable<u32>,
+    shapes: Shapes,
+    seats: Seats,
+    seat: Vec<u32>,
     id: Vec<u64>,
     parent: Vec<u64>,
     start: Vec<i64>,
-    duration: Vec<u64>,
+    /// In ns; what is longer than 4 seconds stands in `long`.
+    duration: Vec<u32>,
+    /// Rows with longer durations, in ns.
+    long: Vec<(u32, u64)>,
     name: Vec<Sym>,
-    process: Vec<u32>,
-    kind: Vec<SpanKind>,
-    status: Vec<SpanStatus>,
-    flags: Vec<u8>,
-    exchange: Vec<u32>,
-    attribute_end: Vec<u32>,
-    attributes: Vec<Attribute>,
-    event_end: Vec<u32>,
-    event_at: Vec<i64>,
-    event_name: Vec<Sym>,
-    event_attribute_end: Vec<u32>,
-    event_attributes: Vec<Attribute>,
-    link_end: Vec<u32>,
-    link_to: Vec<(u128, u64)>,
+    marks: Vec<u8>,
+    /// Where the packed bytes of each span end.
+    end: Vec<u32>,
+    /// Of each span: its attributes, its events if it has any, its links if it has any.
+    packed: Vec<u8>,
+    draft: Draft,
 }
 
-/// The lengths of all columns at a moment; [`SpanStore::roll_back`] returns to it. Symbols are never taken back.
+/// What belongs to the span being written.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    attributes: Vec<Pair>,
+    events: Vec<(i64, Sym, u32)>,
+    event_attributes: Vec<Pair>,
+    links: Vec<(u128, u64)>,
+}
+
+/// Where a span comes from. Few of them differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Seat {
+    trace: u32,
+    process: u32,
+    exchange: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seats {
+    all: Vec<Seat>,
+    table: HashTable<u32>,
+    hasher: FixedState,
+}
+
+/// How many spans there are at a moment; [`SpanStore::roll_back`] returns to it. Symbols are never taken back.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoint {
     spans: usize,
-    numbers: usize,
-    attributes: usize,
-    events: usize,
-    event_attributes: usize,
-    links: usize,
 }
 
 /// Where an attribute belongs while a span is being written.
@@ -150,8 +171,6 @@ pub struct SpanHead {
     pub kind: SpanKind,
     /// Status.
     pub status: SpanStatus,
-    /// W3C flags (bit 0: sampled).
-    pub flags: u8,
 }
 
 impl SpanStore {
@@ -168,27 +187,33 @@ impl SpanStore {
     /// Returns the bytes held in memory, about, growth slack included.
     pub fn bytes(&self) -> usize {
         self.symbols.bytes()
-            + self.id.capacity() * (8 * 4 + 4 * 5 + 3 + 4 * 3)
+            + self.shapes.bytes()
+            + self.seats.all.capacity() * 12
+            + self.seats.table.capacity() * 5
+            + self.process_bytes
             + self.processes.capacity() * size_of::<Process>()
-            + self.process_attributes * size_of::<Attribute>()
-            + (self.attributes.capacity() + self.event_attributes.capacity() + self.numbers.capacity()) * 8
-            + self.event_at.capacity() * 16
-            + self.link_to.capacity() * 32
+            + self.id.capacity() * 8 * 3
+            + self.seat.capacity() * 4 * 4
+            + self.marks.capacity()
+            + self.long.capacity() * 16
+            + self.packed.capacity()
     }
 
-    /// Returns unused memory to the system.
+    /// Returns unused memory to the system: nothing more is expected soon.
     pub fn shrink(&mut self) {
+        self.symbols.settle();
+        self.shared = HashTable::new();
+        self.seat.shrink_to_fit();
         self.id.shrink_to_fit();
         self.parent.shrink_to_fit();
         self.start.shrink_to_fit();
         self.duration.shrink_to_fit();
+        self.long.shrink_to_fit();
         self.name.shrink_to_fit();
-        self.process.shrink_to_fit();
-        self.trace.shrink_to_fit();
-        self.exchange.shrink_to_fit();
-        self.attributes.shrink_to_fit();
-        self.event_attributes.shrink_to_fit();
-        self.numbers.shrink_to_fit();
+        self.marks.shrink_to_fit();
+        self.end.shrink_to_fit();
+        self.packed.shrink_to_fit();
+        self.draft = Draft::default();
     }
 
     /// Adds a process (a service instance) and returns its number. Its attributes follow by
@@ -206,102 +231,148 @@ impl SpanStore {
 
     /// Adds a resource attribute to a process.
     pub fn process_attribute(&mut self, process: u32, key: &str, value: Value<'_>) {
-        let attribute = self.attribute(key, value);
-        self.processes[process as usize].attributes.push(attribute);
-        self.process_attributes += 1;
+        let pair = Pair::new(&mut self.symbols, key, value);
+        let process = &mut self.processes[process as usize];
+        let before = process.values.len();
+        process.keys.push(pair.key);
+        pair.pack(&mut process.values);
+        self.process_bytes += 4 + process.values.len() - before;
     }
 
-    /// Says that `span`'s process is `process`; for sources that name processes after their spans.
-    pub fn assign_process(&mut self, span: SpanRow, process: u32) {
-        self.process[span.0 as usize] = process;
-    }
-
-    /// Remembers the lengths of all columns.
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            spans: self.id.len(),
-            numbers: self.numbers.len(),
-            attributes: self.attributes.len(),
-            events: self.event_at.len(),
-            event_attributes: self.event_attributes.len(),
-            links: self.link_to.len(),
+    /// Returns the number of a process that says the same as this one, which must be the last and complete: servers
+    /// repeat a resource for each batch of its spans. Without such a one, or when spans name it already, it stays.
+    pub fn share_process(&mut self, process: u32) -> u32 {
+        let hasher = FixedState::default();
+        let (all, place) = (&self.processes, process as usize);
+        let is_used = self.seat.last().is_some_and(|seat| self.seats.of(*seat).process == process);
+        if place + 1 != all.len() || is_used {
+            return process;
         }
+        let hash = hasher.hash_one(&all[place]);
+        if let Some(known) = self.shared.find(hash, |known| all[*known as usize] == all[place]) {
+            let known = *known;
+            self.processes.pop();
+            return known;
+        }
+        self.shared.insert_unique(hash, process, |known| hasher.hash_one(&all[*known as usize]));
+        process
+    }
+
+    /// Remembers how many spans there are, before one is written.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { spans: self.id.len() }
     }
 
     /// Forgets what was written since `to`: the bytes of a span ended in the middle.
     pub fn roll_back(&mut self, to: Checkpoint) {
-        self.numbers.truncate(to.numbers);
-        self.attributes.truncate(to.attributes);
-        self.event_at.truncate(to.events);
-        self.event_name.truncate(to.events);
-        self.event_attribute_end.truncate(to.events);
-        self.event_attributes.truncate(to.event_attributes);
-        self.link_to.truncate(to.links);
-        self.trace.truncate(to.spans);
+        self.draft.clear();
+        if to.spans >= self.id.len() {
+            return;
+        }
+        self.seat.truncate(to.spans);
         self.id.truncate(to.spans);
         self.parent.truncate(to.spans);
         self.start.truncate(to.spans);
         self.duration.truncate(to.spans);
+        self.long.retain(|(row, _)| (*row as usize) < to.spans);
         self.name.truncate(to.spans);
-        self.process.truncate(to.spans);
-        self.kind.truncate(to.spans);
-        self.status.truncate(to.spans);
-        self.flags.truncate(to.spans);
-        self.exchange.truncate(to.spans);
-        self.attribute_end.truncate(to.spans);
-        self.event_end.truncate(to.spans);
-        self.link_end.truncate(to.spans);
+        self.marks.truncate(to.spans);
+        self.end.truncate(to.spans);
+        self.packed.truncate(self.end.last().map_or(0, |end| *end as usize));
     }
 
     /// Adds an attribute to the span being written.
     pub fn push_attribute(&mut self, place: Place, key: &str, value: Value<'_>) {
-        let attribute = self.attribute(key, value);
+        let pair = Pair::new(&mut self.symbols, key, value);
         match place {
-            Place::Span => self.attributes.push(attribute),
-            Place::Event => self.event_attributes.push(attribute),
+            Place::Span => self.draft.attributes.push(pair),
+            Place::Event => self.draft.event_attributes.push(pair),
         }
     }
 
     /// Adds an event to the span being written, after its attributes were added with [`Place::Event`].
     pub fn push_event(&mut self, at: Timestamp, name: &str) {
         let name = self.symbols.add(name);
-        self.event_at.push(at.0);
-        self.event_name.push(name);
-        self.event_attribute_end.push(self.event_attributes.len() as u32);
+        self.draft.events.push((at.0, name, self.draft.event_attributes.len() as u32));
     }
 
     /// Adds a link to the span being written.
     pub fn push_link(&mut self, trace: TraceId, span: SpanId) {
-        self.link_to.push((trace.0, span.0));
+        self.draft.links.push((trace.0, span.0));
     }
 
     /// Ends the span being written and returns its row.
     pub fn finish(&mut self, head: SpanHead) -> SpanRow {
+        self.finish_from(head, 0)
+    }
+
+    fn finish_from(&mut self, head: SpanHead, exchange: u32) -> SpanRow {
         let trace = match self.traces.last() {
             // Spans of one trace come together in every dialect, so the last one is nearly always the right one.
-            Some(last) if *last == head.trace.0 => self.traces.len() - 1,
-            _ => self.traces.insert_full(head.trace.0).0,
+            Some(last) if *last == head.trace.0 => self.traces.len() as u32 - 1,
+            _ => self.traces.insert_full(head.trace.0).0 as u32,
         };
-        self.trace.push(trace as u32);
+        let row = self.id.len() as u32;
+        self.seat.push(self.seats.add(Seat { trace, process: head.process, exchange }));
         self.id.push(head.id.0);
         self.parent.push(head.parent.0);
         self.start.push(head.start.0);
-        self.duration.push(head.duration);
+        let short = u32::try_from(head.duration).ok().filter(|short| *short != LONG);
+        if short.is_none() {
+            self.long.push((row, head.duration));
+        }
+        self.duration.push(short.unwrap_or(LONG));
         self.name.push(head.name);
-        self.process.push(head.process);
-        self.kind.push(head.kind);
-        self.status.push(head.status);
-        self.flags.push(head.flags);
-        self.exchange.push(0);
-        self.attribute_end.push(self.attributes.len() as u32);
-        self.event_end.push(self.event_at.len() as u32);
-        self.link_end.push(self.link_to.len() as u32);
-        SpanRow(self.id.len() as u32 - 1)
+        let has_events = if self.draft.events.is_empty() { 0 } else { EVENTS };
+        let has_links = if self.draft.links.is_empty() { 0 } else { LINKS };
+        self.marks.push(head.kind as u8 | (head.status as u8) << 3 | has_events | has_links);
+        self.pack(head.start.0);
+        // 4 GiB of packed attributes are some 100 GB of JSON; no answer may be that large.
+        self.end.push(u32::try_from(self.packed.len()).expect("the bytes of an answer are bounded"));
+        SpanRow(row)
+    }
+
+    /// Appends the draft to the packed bytes and empties it.
+    fn pack(&mut self, start: i64) {
+        let (draft, out) = (&mut self.draft, &mut self.packed);
+        put(out, u64::from(self.shapes.add(&draft.attributes, &self.symbols)));
+        for pair in &draft.attributes {
+            pair.pack(out);
+        }
+        if !draft.events.is_empty() {
+            put(out, draft.events.len() as u64);
+        }
+        let mut from = 0;
+        for (at, name, until) in &draft.events {
+            let pairs = &draft.event_attributes[from..*until as usize];
+            from = *until as usize;
+            put(out, folded(at.wrapping_sub(start)));
+            put(out, u64::from(name.0));
+            put(out, u64::from(self.shapes.add(pairs, &self.symbols)));
+            for pair in pairs {
+                pair.pack(out);
+            }
+        }
+        if !draft.links.is_empty() {
+            put(out, draft.links.len() as u64);
+        }
+        for (trace, span) in &draft.links {
+            out.extend(trace.to_le_bytes());
+            out.extend(span.to_le_bytes());
+        }
+        draft.clear();
+    }
+
+    fn length(&self, row: usize) -> u64 {
+        match self.duration[row] {
+            LONG => self.long.binary_search_by_key(&(row as u32), |(row, _)| *row).map_or(0, |at| self.long[at].1),
+            short => u64::from(short),
+        }
     }
 
     /// Stamps every span with the exchange that brought it.
     pub fn stamp(&mut self, exchange: u32) {
-        self.exchange.fill(exchange);
+        self.seats.stamp(exchange);
     }
 
     /// Copies the spans of another store that are not here yet (same trace, id, start and service) and returns how many.
@@ -311,12 +382,16 @@ impl SpanStore {
             *self = other;
             return added;
         }
-        let mut here: hashbrown::HashSet<(u128, u64, i64, Box<str>), foldhash::fast::FixedState> =
-            self.iter().map(SpanView::fingerprint).collect();
+        let hasher = FixedState::default();
+        let hash = |span: SpanView<'_>| hasher.hash_one((span.trace().0, span.id().0, span.start().0));
+        let mut here: HashTable<u32> = HashTable::with_capacity(self.len() + other.len());
+        for span in self.iter() {
+            here.insert_unique(hash(span), span.row().0, |row| hash(self.span(SpanRow(*row))));
+        }
         let mut processes: Vec<Option<u32>> = vec![None; other.processes.len()];
         let mut added = 0;
         for span in other.iter() {
-            if !here.insert(span.fingerprint()) {
+            if here.find(hash(span), |row| self.span(SpanRow(*row)).is_same(span)).is_some() {
                 continue;
             }
             let process = match processes.get(span.process_number() as usize) {
@@ -345,7 +420,7 @@ impl SpanStore {
                 self.push_link(trace, linked);
             }
             let name = self.symbols.add(span.name());
-            let row = self.finish(SpanHead {
+            let head = SpanHead {
                 trace: span.trace(),
                 id: span.id(),
                 parent: span.parent().unwrap_or_default(),
@@ -355,9 +430,9 @@ impl SpanStore {
                 process,
                 kind: span.kind(),
                 status: span.status(),
-                flags: other.flags[span.row],
-            });
-            self.exchange[row.0 as usize] = span.exchange();
+            };
+            let row = self.finish_from(head, span.exchange());
+            here.insert_unique(hash(span), row.0, |row| hash(self.span(SpanRow(*row))));
             added += 1;
         }
         added
@@ -373,190 +448,58 @@ impl SpanStore {
         (0..self.len()).map(|row| SpanView { store: self, row })
     }
 
+    /// Returns the position of a trace in [`SpanStore::traces`].
+    pub fn trace_number(&self, trace: TraceId) -> Option<u32> {
+        self.traces.get_index_of(&trace.0).map(|place| place as u32)
+    }
+
     /// Returns the different traces in the order of arrival.
     pub fn traces(&self) -> impl ExactSizeIterator<Item = TraceId> {
         self.traces.iter().map(|id| TraceId(*id))
     }
+}
 
-    fn attribute(&mut self, key: &str, value: Value<'_>) -> Attribute {
-        let key = self.symbols.add(key).0;
-        let (kind, value) = match value {
-            Value::Text(text) => (TEXT, self.symbols.add(text).0),
-            Value::Int(number) => match u32::try_from(number) {
-                Ok(small) => (SMALL, small),
-                Err(_) => (LARGE, self.number(number as u64)),
-            },
-            Value::Float(number) => (FLOAT, self.number(number.to_bits())),
-            Value::Bool(truth) => (BOOL, u32::from(truth)),
-            Value::Empty => (EMPTY, 0),
-        };
-        Attribute { key: key | kind, value }
+impl Draft {
+    fn clear(&mut self) {
+        self.attributes.clear();
+        self.events.clear();
+        self.event_attributes.clear();
+        self.links.clear();
+    }
+}
+
+impl Seats {
+    fn of(&self, number: u32) -> Seat {
+        self.all[number as usize]
     }
 
-    fn number(&mut self, bits: u64) -> u32 {
-        self.numbers.push(bits);
-        self.numbers.len() as u32 - 1
-    }
-
-    fn value(&self, attribute: Attribute) -> Value<'_> {
-        match attribute.key & 0xff00_0000 {
-            TEXT => Value::Text(self.symbols.text(Sym(attribute.value))),
-            SMALL => Value::Int(i64::from(attribute.value)),
-            LARGE => Value::Int(self.numbers[attribute.value as usize] as i64),
-            FLOAT => Value::Float(f64::from_bits(self.numbers[attribute.value as usize])),
-            BOOL => Value::Bool(attribute.value != 0),
-            _ => Value::Empty,
+    fn add(&mut self, seat: Seat) -> u32 {
+        let last = self.all.len().wrapping_sub(1);
+        if self.all.last() == Some(&seat) {
+            return last as u32;
         }
+        let (all, hasher) = (&self.all, &self.hasher);
+        let hash = hasher.hash_one(seat);
+        if let Some(known) = self.table.find(hash, |known| all[*known as usize] == seat) {
+            return *known;
+        }
+        let number = all.len() as u32;
+        self.table.insert_unique(hash, number, |known| hasher.hash_one(all[*known as usize]));
+        self.all.push(seat);
+        number
     }
 
-    fn pairs<'a>(&'a self, attributes: &'a [Attribute]) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        attributes.iter().map(|pair| (self.symbols.text(Sym(pair.key & 0x00ff_ffff)), self.value(*pair)))
-    }
-}
-
-/// One span, borrowed from its store. All texts are raw: make them a [`super::SafeText`] before they are shown.
-#[derive(Clone, Copy)]
-pub struct SpanView<'a> {
-    store: &'a SpanStore,
-    row: usize,
-}
-
-/// One event of a span.
-#[derive(Clone, Copy)]
-pub struct EventView<'a> {
-    store: &'a SpanStore,
-    attributes: &'a [Attribute],
-    /// When.
-    pub at: Timestamp,
-    /// Name.
-    pub name: &'a str,
-}
-
-impl<'a> EventView<'a> {
-    /// Returns its attributes in the source's order.
-    pub fn attributes(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        self.store.pairs(self.attributes)
-    }
-
-    /// Returns the first attribute of that name.
-    pub fn attribute(self, name: &str) -> Option<Value<'a>> {
-        self.attributes().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
-}
-
-impl<'a> SpanView<'a> {
-    /// Returns its row number.
-    pub fn row(self) -> SpanRow {
-        SpanRow(self.row as u32)
-    }
-
-    /// Returns its trace.
-    pub fn trace(self) -> TraceId {
-        TraceId(self.store.traces[self.store.trace[self.row] as usize])
-    }
-
-    /// Returns the position of its trace in [`SpanStore::traces`]; cheaper to compare than the id.
-    pub fn trace_number(self) -> u32 {
-        self.store.trace[self.row]
-    }
-
-    /// Returns its id.
-    pub fn id(self) -> SpanId {
-        SpanId(self.store.id[self.row])
-    }
-
-    /// Returns its parent's id; `None` for a root.
-    pub fn parent(self) -> Option<SpanId> {
-        Some(SpanId(self.store.parent[self.row])).filter(|parent| parent.0 != 0)
-    }
-
-    /// Returns its start, by the clock of its own host.
-    pub fn start(self) -> Timestamp {
-        Timestamp(self.store.start[self.row])
-    }
-
-    /// Returns its duration, never negative.
-    pub fn duration(self) -> Nanos {
-        Nanos(i64::try_from(self.store.duration[self.row]).unwrap_or(i64::MAX))
-    }
-
-    /// Returns its end.
-    pub fn end(self) -> Timestamp {
-        self.start().plus(self.duration())
-    }
-
-    /// Returns its operation name.
-    pub fn name(self) -> &'a str {
-        self.store.symbols.text(self.store.name[self.row])
-    }
-
-    /// Returns its service; empty when the source did not say.
-    pub fn service(self) -> &'a str {
-        let process = self.store.processes.get(self.store.process[self.row] as usize);
-        process.map_or("", |process| self.store.symbols.text(process.service))
-    }
-
-    /// Returns the number of its process.
-    pub fn process_number(self) -> u32 {
-        self.store.process[self.row]
-    }
-
-    /// Returns its kind.
-    pub fn kind(self) -> SpanKind {
-        self.store.kind[self.row]
-    }
-
-    /// Returns its status.
-    pub fn status(self) -> SpanStatus {
-        self.store.status[self.row]
-    }
-
-    /// Returns the exchange that brought it.
-    pub fn exchange(self) -> u32 {
-        self.store.exchange[self.row]
-    }
-
-    /// Returns its attributes in the source's order.
-    pub fn attributes(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        self.store.pairs(range(&self.store.attributes, &self.store.attribute_end, self.row))
-    }
-
-    /// Returns the first attribute of that name.
-    pub fn attribute(self, name: &str) -> Option<Value<'a>> {
-        let key = self.store.symbols.find(name)?.0;
-        range(&self.store.attributes, &self.store.attribute_end, self.row)
-            .iter()
-            .find(|pair| pair.key & 0x00ff_ffff == key)
-            .map(|pair| self.store.value(*pair))
-    }
-
-    /// Returns the attributes of its resource (Jaeger: process tags).
-    pub fn resource(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        let process = self.store.processes.get(self.store.process[self.row] as usize);
-        self.store.pairs(process.map_or(&[], |process| &process.attributes))
-    }
-
-    /// Returns its events in the source's order (Jaeger sorts them by name unless asked for raw data).
-    pub fn events(self) -> impl Iterator<Item = EventView<'a>> {
-        let store = self.store;
-        let end = store.event_end[self.row] as usize;
-        let from = if self.row == 0 { 0 } else { store.event_end[self.row - 1] as usize };
-        (from..end).map(move |event| EventView {
-            store,
-            attributes: range(&store.event_attributes, &store.event_attribute_end, event),
-            at: Timestamp(store.event_at[event]),
-            name: store.symbols.text(store.event_name[event]),
-        })
-    }
-
-    /// Returns the spans it links to.
-    pub fn links(self) -> impl Iterator<Item = (TraceId, SpanId)> {
-        let links = range(&self.store.link_to, &self.store.link_end, self.row);
-        links.iter().map(|(trace, span)| (TraceId(*trace), SpanId(*span)))
-    }
-
-    fn fingerprint(self) -> (u128, u64, i64, Box<str>) {
-        (self.trace().0, self.id().0, self.start().0, self.service().into())
+    fn stamp(&mut self, exchange: u32) {
+        let seats = std::mem::take(&mut self.all);
+        self.table.clear();
+        for seat in seats {
+            // Seats keep their numbers, even when two become alike.
+            let seat = Seat { exchange, ..seat };
+            let (hasher, number) = (&self.hasher, self.all.len() as u32);
+            self.all.push(seat);
+            let all = &self.all;
+            self.table.insert_unique(hasher.hash_one(seat), number, |known| hasher.hash_one(all[*known as usize]));
+        }
     }
 }
 

@@ -38,6 +38,9 @@ impl Symbols {
     /// Returns the symbol of `text`, adding it when new. When the arena is full (2^24 texts or 4 GiB) the answer is the
     /// symbol of the empty text; [`Symbols::is_full`] tells, so that the loss can be noted.
     pub fn add(&mut self, text: &str) -> Sym {
+        if self.table.is_empty() {
+            self.wake();
+        }
         let hash = hash(&self.hasher, text);
         if let Some(&at) = self.table.find(hash, |&at| get(&self.text, &self.end, at) == text) {
             return Sym(at);
@@ -54,10 +57,21 @@ impl Symbols {
         Sym(at)
     }
 
-    /// Returns the symbol of `text` when it is there.
-    pub fn find(&self, text: &str) -> Option<Sym> {
-        let hash = hash(&self.hasher, text);
-        self.table.find(hash, |&at| get(&self.text, &self.end, at) == text).copied().map(Sym)
+    /// Gives up what is needed only for adding texts, until the next one is added.
+    pub fn settle(&mut self) {
+        self.table = HashTable::new();
+        self.text.shrink_to_fit();
+        self.end.shrink_to_fit();
+    }
+
+    /// Finds all texts again, after [`Symbols::settle`].
+    fn wake(&mut self) {
+        let (all, ends, hasher) = (&self.text, &self.end, &self.hasher);
+        self.table.reserve(ends.len(), |_| 0);
+        for at in 0..ends.len() as u32 {
+            let hash = |at: u32| hash(hasher, get(all, ends, at));
+            self.table.insert_unique(hash(at), at, |&at| hash(at));
+        }
     }
 
     /// Returns the text of a symbol of this arena; empty for a foreign number.
@@ -109,9 +123,12 @@ mod tests {
         let numbers: Vec<Sym> = words.iter().map(|word| symbols.add(word)).collect();
         for (word, number) in words.iter().zip(&numbers) {
             assert_eq!(symbols.text(*number), *word);
-            assert_eq!(symbols.find(word), Some(*number));
+            assert_eq!(symbols.add(word), *number);
         }
         assert_eq!(symbols.len(), 4);
+        symbols.settle();
+        let again: Vec<Sym> = words.iter().map(|word| symbols.add(word)).collect();
+        assert_eq!((again, symbols.len()), (numbers, 4));
         assert_eq!(symbols.text(Sym(999)), "");
     }
 }

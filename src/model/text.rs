@@ -57,6 +57,10 @@ impl SafeText {
 
     /// Returns the width in terminal cells.
     pub fn width(&self) -> usize {
+        // Of ASCII only printable characters are left, each a cell wide.
+        if self.0.is_ascii() {
+            return self.0.len();
+        }
         unicode_width::UnicodeWidthStr::width(self.as_str())
     }
 
@@ -75,6 +79,9 @@ impl SafeText {
         }
         let mark_width = unicode_width::UnicodeWidthStr::width(mark);
         let Some(room) = cells.checked_sub(mark_width) else { return Self::default() };
+        if self.0.is_ascii() {
+            return Self(smol_str::format_smolstr!("{}{mark}", &self.0[..room]));
+        }
         let (mut out, mut used) = (String::new(), 0);
         for cluster in self.0.graphemes(true) {
             let width = unicode_width::UnicodeWidthStr::width(cluster);

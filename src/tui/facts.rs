@@ -58,11 +58,7 @@ impl Facts {
 
     /// Takes another state of the story.
     pub fn tell(&mut self, story: Option<Arc<Case>>) {
-        let mut lanes: indexmap::IndexSet<&SafeText> = indexmap::IndexSet::new();
-        for row in story.iter().flat_map(|story| &story.journey.rows).filter(|row| !row.lane.is_empty()) {
-            lanes.insert(&row.lane);
-        }
-        self.lanes = lanes.into_iter().cloned().collect();
+        self.lanes = story.as_ref().map_or_else(Vec::new, |story| story.rows().lanes());
         self.story = story;
         self.waterfall = OnceCell::new();
     }

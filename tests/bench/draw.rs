@@ -6,7 +6,7 @@
 
 use hopscope::correlate::hunt::{Hunt, Settings};
 use hopscope::model::id::{Recognised, recognise};
-use hopscope::model::journey::{Journey, Mark, Outcome, Row, RowKind};
+use hopscope::model::journey::{Entry, Ground, Journey, Mark, Outcome, RowKind, Rows, Word, Words};
 use hopscope::model::{Case, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::engine::{Dealings, Engine};
@@ -58,21 +58,25 @@ fn story(rows: usize) -> Case {
     let mut case =
         Hunt::new(anchor, Settings::new(Timestamp(0), vec![SourceKind::Jaeger, SourceKind::Loki, SourceKind::Kafka]))
             .case();
-    let lanes = ["gateway", "orders", "payments", "bank-adapter", "fulfilment", "inventory"].map(SafeText::own);
-    let row = |at: usize| Row {
-        at: Timestamp(1_767_258_000_000_000_000 + at as i64 * 1_000_000),
-        duration: Some(Nanos::from_millis(at as i64 % 900)),
-        depth: (at % 7) as u16,
-        lane: lanes[at % lanes.len()].clone(),
-        kind: [RowKind::Attempt, RowKind::Execution, RowKind::Line, RowKind::Delivery][at % 4],
-        text: SafeText::new(&format!("POST payments.shop.svc:8080/charge (attempt {at} of {rows}): 503")),
-        mark: [Mark::Ok, Mark::Error, Mark::Plain, Mark::Warn][at % 4],
-        tier: Tier::Exact,
-        why: SafeText::own("client span of the trace"),
-        fact: None,
-        follow: Some(SafeText::own("ord-1")),
-    };
-    case.journey = Journey { outcome: Outcome::Failed, rows: (0..rows).map(row).collect(), ..Journey::default() };
+    let lanes = ["gateway", "orders", "payments", "bank-adapter", "fulfilment", "inventory"];
+    let (mut kept, mut words) = (Rows::default(), Words::default());
+    for at in 0..rows {
+        let text = format!("POST payments.shop.svc:8080/charge (attempt {at} of {rows}): 503");
+        let (why, follow) = (words.add("client span of the trace"), words.add("ord-1"));
+        kept.push(Entry {
+            at: Timestamp(1_767_258_000_000_000_000 + at as i64 * 1_000_000),
+            depth: (at % 7) as u16,
+            lane: words.add(lanes[at % lanes.len()]),
+            kind: [RowKind::Attempt, RowKind::Execution, RowKind::Line, RowKind::Delivery][at % 4],
+            head: words.add(&text),
+            tail: Word::default(),
+            mark: [Mark::Ok, Mark::Error, Mark::Plain, Mark::Warn][at % 4],
+            tier: Tier::Exact,
+            fact: None,
+            ground: Ground::Told { duration: Some(Nanos::from_millis(at as i64 % 900)), why, follow },
+        });
+    }
+    case.journey = Journey { outcome: Outcome::Failed, rows: kept, words, ..Journey::default() };
     case
 }
 

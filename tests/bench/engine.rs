@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench tells its figures")]
 
+#[allow(dead_code, reason = "one shape and one dialect are enough here")]
 mod trace;
 
 use hopscope::correlate::hunt::{Hunt, Settings, Step};
@@ -103,7 +104,7 @@ fn main() {
     };
     let mut decoded = Vec::new();
     for count in [10_000, 100_000] {
-        let body = trace::internal_json(count);
+        let body = trace::internal(count, trace::Shape::Mixed);
         let (time, floor) = (fastest(5, || spans(&body)), floor(&body));
         row(&format!("decode {count} spans"), time, floor);
         decoded.push(time.as_secs_f64());
@@ -119,7 +120,7 @@ fn main() {
     row("decode 100000 lines", fastest(5, || lines(&body)), floor(&body));
     let mut told = Vec::new();
     for count in [1_000, 10_000, 100_000] {
-        let body = trace::internal_json(count);
+        let body = trace::internal(count, trace::Shape::Mixed);
         let (store, found) = (spans(&body), lines(&loki_json(count / 10)));
         let time = fastest(3, || tell(&store, &found));
         row(&format!("story of {count} spans"), time, floor(&body));

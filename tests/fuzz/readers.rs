@@ -210,7 +210,6 @@ pub fn attributes(bytes: &[u8]) {
         process,
         kind: hopscope::model::SpanKind::Consumer,
         status: hopscope::model::SpanStatus::Error,
-        flags: 0,
     });
     for span in store.iter() {
         let _all = (conventions::messaging(span), conventions::http(span), conventions::rpc(span));
@@ -368,6 +367,9 @@ pub fn story(bytes: &[u8]) {
     diagnose::run(&case);
     Waterfall::of(&case, Folding::Folded);
     json::write(&Report::of(&case, 0));
-    let shown = writing::story(&case, &Look { width: 80, zone: jiff::tz::TimeZone::UTC });
+    let mut shown = Vec::new();
+    writing::story(&case, &Look { width: 80, zone: jiff::tz::TimeZone::UTC }, &mut shown)
+        .expect("memory takes everything");
+    let shown = String::from_utf8(shown).expect("lines are text");
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "a control is shown: {shown:?}");
 }

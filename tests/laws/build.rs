@@ -108,7 +108,6 @@ pub fn store<'a>(spans: impl Iterator<Item = &'a S>) -> SpanStore {
             process,
             kind: span.kind,
             status: if span.failed { SpanStatus::Error } else { SpanStatus::Unset },
-            flags: 1,
         });
     }
     store

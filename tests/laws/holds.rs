@@ -72,7 +72,7 @@ proptest! {
         let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[USUAL[number]], 0));
         let count = |world: &hopscope::model::Case| {
             let deliveries: usize = world.journey.messages.iter().map(|message| message.deliveries.len()).sum();
-            (world.journey.operations.len(), deliveries)
+            (world.operations().len(), deliveries)
         };
         prop_assert!(count(&less).0 <= count(&full).0 && count(&less).1 <= count(&full).1);
         for ((code, before), (_, after)) in diagnose::run(&full).into_iter().zip(diagnose::run(&less)) {
@@ -86,5 +86,5 @@ proptest! {
 #[test]
 fn nothing_found_is_a_case_too() {
     let case = World::default().case("ord-404");
-    assert!(!case.is_found() && case.journey.rows.iter().all(|row| !row.text.is_empty()));
+    assert!(!case.is_found() && case.rows().iter().all(|row| !row.text().is_empty()));
 }

@@ -37,25 +37,25 @@ fn verdict(case: &Case, code: &str) -> Verdict {
 #[test]
 fn failed_calls_of_one_address_are_attempts() {
     let case = by_trace(&calls(["http://p/charge"; 3], [503, 503, 200]));
-    let operation = &case.journey.operations[0];
-    assert_eq!((case.journey.operations.len(), operation.attempts.len()), (1, 3));
-    assert_eq!((operation.grouping, operation.executions()), (Grouping::Strong, 3));
+    let operation = case.operations().next().unwrap();
+    assert_eq!((case.operations().len(), operation.tries()), (1, 3));
+    assert_eq!((operation.grouping(), operation.executions()), (Grouping::Strong, 3));
     assert_eq!(case.journey.outcome, Outcome::SucceededAfterRetries);
 }
 
 #[test]
 fn a_loop_over_items_is_no_retry() {
     let case = by_trace(&calls(["http://p/items/1", "http://p/items/2", "http://p/items/3"], [503, 503, 503]));
-    assert_eq!(case.journey.operations.len(), 3);
+    assert_eq!(case.operations().len(), 3);
     let case = by_trace(&calls(["http://p/charge"; 3], [200, 200, 200]));
-    assert_eq!(case.journey.operations.len(), 3, "a call after a success is another call");
+    assert_eq!(case.operations().len(), 3, "a call after a success is another call");
 }
 
 #[test]
 fn a_hedge_is_not_a_retry() {
     let mut world = calls(["http://p/charge"; 3], [503, 200, 200]);
     world.spans[3].at = 20;
-    assert_eq!(by_trace(&world).journey.operations[0].attempts.len(), 1);
+    assert_eq!(by_trace(&world).operations().next().unwrap().tries(), 1);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_unknown_identity_is_only_possible() {
     for span in &mut world.spans {
         span.attributes.retain(|(name, _)| *name != "url.full");
     }
-    assert_eq!(by_trace(&world).journey.operations[0].grouping, Grouping::Possible);
+    assert_eq!(by_trace(&world).operations().next().unwrap().grouping(), Grouping::Possible);
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn one_client_span_with_two_servers_is_a_hidden_retry() {
     let mut world = calls(["http://p/charge"; 3], [200, 200, 200]);
     world.spans.push(span(T, 99, 10, "payments", SpanKind::Server, 30, 5));
     let case = by_trace(&world);
-    let operation = &case.journey.operations[0];
-    assert_eq!((operation.attempts.len(), operation.attempts[0].executions.len()), (1, 2));
+    let operation = case.operations().next().unwrap();
+    assert_eq!((operation.tries(), operation.first().executions().len()), (1, 2));
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn a_run_without_its_caller_is_an_attempt_without_span() {
     let mut world = World { spans: vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 1_000)], ..World::default() };
     world.spans.push(span(T, 5, 0xdead, "payments", SpanKind::Server, 20, 2_500));
     let case = by_trace(&world);
-    let attempt = &case.journey.operations[0].attempts[0];
-    assert_eq!((attempt.span, attempt.executions.len()), (None, 1));
+    let attempt = case.operations().next().unwrap().first();
+    assert_eq!((attempt.span, attempt.executions().len()), (None, 1));
 }
 
 #[test]

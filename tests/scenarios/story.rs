@@ -41,10 +41,10 @@ pub fn absence(gap: &Gap) -> String {
 impl Story {
     pub fn of_case(case: &Case) -> Self {
         let mut story = Self { outcome: word(&case.journey.outcome), ..Self::default() };
-        for operation in &case.journey.operations {
-            let peer = operation.peer.as_str().split(['.', ':']).next().unwrap();
-            let ends: Vec<String> = operation.attempts.iter().map(|attempt: &Attempt| word(attempt.result)).collect();
-            story.attempts.entry(format!("{} > {peer}", operation.caller)).or_default().push(ends.join(" "));
+        for operation in case.operations() {
+            let peer = operation.peer().split(['.', ':']).next().unwrap();
+            let ends: Vec<String> = operation.attempts().map(|attempt: Attempt<'_>| word(attempt.result)).collect();
+            story.attempts.entry(format!("{} > {peer}", operation.caller())).or_default().push(ends.join(" "));
             if operation.executions() > 0 {
                 *story.executions.entry(peer.to_owned()).or_default() += operation.executions();
             }

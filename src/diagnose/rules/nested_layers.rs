@@ -26,36 +26,33 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Verdict {
-    let retried: Vec<&Operation> =
-        case.journey.operations.iter().filter(|operation| operation.attempts.len() > 1).collect();
+    let retried: Vec<Operation<'_>> = case.operations().filter(|operation| operation.is_retried()).collect();
     let deliveries = case.journey.messages.iter().flat_map(|message| &message.deliveries);
     let redelivered = deliveries.filter(|delivery| delivery.ordinal > 0).map(|delivery| delivery.ordinal).max();
-    let inner: Vec<&&Operation> = retried.iter().filter(|operation| operation.layer > 0).collect();
+    let is_nested = retried.iter().any(|operation| operation.layer() > 0);
     let by_queue = redelivered.filter(|count| *count > 1 && !retried.is_empty());
-    if case.journey.operations.is_empty() && case.journey.messages.is_empty() {
+    if case.journey.calls.is_empty() && case.journey.messages.is_empty() {
         return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
     }
-    if inner.is_empty() && by_queue.is_none() {
+    if !is_nested && by_queue.is_none() {
         return clear_if_seen(case, &[Signal::Traces]);
     }
-    let deepest = retried.iter().map(|operation| operation.layer).max().unwrap_or(0);
-    let leaves: Vec<&&Operation> = retried.iter().filter(|operation| operation.layer == deepest).collect();
+    let deepest = retried.iter().map(|operation| operation.layer()).max().unwrap_or(0);
+    let leaves: Vec<&Operation<'_>> = retried.iter().filter(|operation| operation.layer() == deepest).collect();
     let runs: usize = leaves.iter().map(|operation| operation.executions()).sum();
-    let attempts: usize = leaves.iter().map(|operation| operation.attempts.len()).sum();
+    let attempts: usize = leaves.iter().map(|operation| operation.tries()).sum();
     let mut layers = Vec::new();
     if let Some(count) = by_queue {
         layers.push(format!("queue delivery {count}"));
     }
     for layer in 0..=deepest {
-        let most = retried
-            .iter()
-            .filter(|operation| operation.layer == layer)
-            .max_by_key(|operation| operation.attempts.len());
+        let most =
+            retried.iter().filter(|operation| operation.layer() == layer).max_by_key(|operation| operation.tries());
         if let Some(operation) = most {
-            layers.push(format!("{} {}", operation.caller, operation.attempts.len()));
+            layers.push(format!("{} {}", operation.caller(), operation.tries()));
         }
     }
     let seen = if runs > 0 {
@@ -63,10 +60,10 @@ fn check(case: &Case) -> Verdict {
     } else {
         format!("at least {attempts} client attempts, executions not seen,")
     };
-    let peer = leaves.first().map_or_else(SafeText::default, |operation| operation.peer.clone());
-    let sure = retried.iter().all(|operation| operation.grouping != Grouping::Possible);
+    let peer = leaves.first().map_or_else(SafeText::default, |operation| SafeText::new(operation.peer()));
+    let sure = retried.iter().all(|operation| operation.grouping() != Grouping::Possible);
     let evidence =
-        retried.iter().flat_map(|operation| &operation.attempts).filter_map(|attempt| attempt.span).map(Fact::Span);
+        retried.iter().flat_map(|operation| operation.attempts()).filter_map(|attempt| attempt.span).map(Fact::Span);
     Verdict::Findings(vec![Finding {
         code: RULE.code,
         name: RULE.name,

@@ -35,35 +35,35 @@ const KEYS: [&str; 8] = [
 pub const RULE: Rule =
     Rule { code: "R09", name: "repeated-effect", question: "Did the same effect happen twice?", check };
 
+/// Peer, call and business key of an effect; without a key the number of its operation, which it cannot leave.
+type Effect<'a> = (&'a str, &'a str, Option<usize>, Option<SafeText>);
+
 fn check(case: &Case) -> Verdict {
-    let writes: Vec<&Operation> = case.journey.operations.iter().filter(|operation| is_write(operation)).collect();
+    let writes: Vec<Operation<'_>> = case.operations().filter(|operation| is_write(*operation)).collect();
     if writes.is_empty() {
         return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
     }
-    let mut runs: BTreeMap<(&SafeText, String, Option<SafeText>), Vec<SpanRow>> = BTreeMap::new();
+    let mut runs: BTreeMap<Effect<'_>, Vec<SpanRow>> = BTreeMap::new();
     let mut unseen = false;
     for (number, operation) in writes.iter().enumerate() {
-        for attempt in &operation.attempts {
+        for attempt in operation.attempts() {
             let timed_out = attempt.result == AttemptResult::TimedOut;
-            unseen |= attempt.executions.is_empty() && timed_out && operation.attempts.len() > 1;
-            let mut done: Vec<SpanRow> = attempt
-                .executions
-                .iter()
-                .filter(|run| run.result == AttemptResult::Succeeded)
-                .map(|run| run.span)
-                .collect();
-            if attempt.executions.is_empty() && attempt.result == AttemptResult::Succeeded {
+            let mut executions = attempt.executions();
+            let is_alone = executions.len() == 0;
+            unseen |= is_alone && timed_out && operation.is_retried();
+            let mut done: Vec<SpanRow> =
+                executions.by_ref().filter(|run| run.result == AttemptResult::Succeeded).map(|run| run.span).collect();
+            if is_alone && attempt.result == AttemptResult::Succeeded {
                 done.extend(attempt.span);
             }
             for row in done {
                 let key = key_of(case, row).or_else(|| key_of(case, attempt.span?));
                 // Without a key only the runs of one operation can be the same effect.
-                let scope =
-                    if key.is_some() { operation.name.to_string() } else { format!("{} {number}", operation.name) };
-                runs.entry((&operation.peer, scope, key)).or_default().push(row);
+                let alone = key.is_none().then_some(number);
+                runs.entry((operation.peer(), operation.name(), alone, key)).or_default().push(row);
             }
         }
     }
@@ -73,7 +73,8 @@ fn check(case: &Case) -> Verdict {
     runs.retain(|_, rows| !rows.iter().all(|row| above.contains(row)));
     let findings: Vec<Finding> = runs
         .into_iter()
-        .map(|((peer, name, key), rows)| {
+        .map(|((peer, name, alone, key), rows)| {
+            let name = alone.map_or_else(|| name.to_owned(), |number| format!("{name} {number}"));
             let with = key.as_ref().map_or(" without a visible business key".to_owned(), |key| format!(" for {key}"));
             Finding {
                 code: RULE.code,
@@ -117,8 +118,8 @@ fn above<'a>(case: &Case, rows: impl Iterator<Item = &'a SpanRow>) -> HashSet<Sp
     above
 }
 
-fn is_write(operation: &Operation) -> bool {
-    let verb = operation.name.as_str().split(' ').next().unwrap_or_default();
+fn is_write(operation: Operation<'_>) -> bool {
+    let verb = operation.name().split(' ').next().unwrap_or_default();
     matches!(verb, "POST" | "PUT" | "PATCH" | "DELETE")
 }
 

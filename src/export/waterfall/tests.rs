@@ -22,7 +22,6 @@ fn store(made: &[Made<'_>]) -> SpanStore {
             process,
             kind: *kind,
             status: SpanStatus::Unset,
-            flags: 0,
         });
     }
     spans

@@ -158,7 +158,6 @@ pub(super) fn keep(store: SpanStore, chosen: &HashSet<TraceId>) -> SpanStore {
             process,
             kind: span.kind(),
             status: span.status(),
-            flags: 0,
         });
     }
     kept

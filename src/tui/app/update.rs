@@ -318,10 +318,10 @@ impl<E: Engine> App<E> {
         }));
         let aliases = self.facts.story.iter().flat_map(|story| &story.aliases);
         seen.extend(aliases.map(|alias| follow(&alias.identity.to_string().into(), alias.seen.as_str().to_owned())));
-        let rows = self.facts.story.iter().flat_map(|story| &story.journey.rows).take(SEEN);
+        let rows = self.facts.story.iter().flat_map(|story| story.rows().iter()).take(SEEN);
         for row in rows {
-            if let Some(id) = &row.follow {
-                seen.entry(id.clone()).or_insert_with(|| row.text.clone());
+            if let Some(id) = row.follow() {
+                seen.entry(id).or_insert_with(|| row.text());
             }
         }
         let ids = seen.into_iter().map(|(id, about)| Choice::new(id.clone(), about, Act::Follow(id)));

@@ -127,7 +127,7 @@ fn group(now: &Now, at: usize) -> Vec<Stripe> {
 pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
     let Some(case) = &facts.story else { return Vec::new() };
     match subject {
-        Subject::Row(at) => case.journey.rows.get(at).map_or_else(Vec::new, |told| row(case, told, facts)),
+        Subject::Row(at) => case.rows().get(at).map_or_else(Vec::new, |told| row(case, &told, facts)),
         Subject::Finding(verdict, at) => {
             finding_of(case, verdict, at).map_or_else(Vec::new, |found| finding(case, found, facts))
         }
@@ -138,7 +138,7 @@ pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
             Some(_) | None => Vec::new(),
         },
         Subject::Repeats(first, count) => {
-            let rows = case.journey.rows.iter().skip(first).take(count);
+            let rows = case.rows().iter().skip(first).take(count);
             repeats(rows, facts)
         }
         Subject::Ledger(at) => case.ledger.get(at).map_or_else(Vec::new, |entry| {
@@ -184,12 +184,12 @@ fn finding(case: &Case, finding: &Finding, facts: &Facts) -> Vec<Stripe> {
         lines.push(title("evidence"));
     }
     for fact in finding.evidence.iter().take(MOST) {
-        let row = case.journey.rows.iter().find(|row| row.fact == Some(*fact));
+        let row = case.rows().iter().find(|row| row.fact == Some(*fact));
         lines.push(match row {
             Some(row) => Stripe::of(row.at.clock(&facts.zone), Role::Dim)
                 .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
-                .and(format!("{} ", row.lane.as_str()), Role::Info)
-                .and(row.text.clone(), Role::Text),
+                .and(format!("{} ", row.lane()), Role::Info)
+                .and(row.text(), Role::Text),
             None => Stripe::of(name_of(case, *fact), Role::Text),
         });
     }
@@ -211,20 +211,20 @@ fn name_of(case: &Case, fact: Fact) -> SafeText {
     }
 }
 
-fn row(case: &Case, row: &Row, facts: &Facts) -> Vec<Stripe> {
+fn row(case: &Case, row: &Row<'_>, facts: &Facts) -> Vec<Stripe> {
     let mut lines = vec![
-        Stripe::of(row.text.clone(), role_of(row.mark)),
+        Stripe::of(row.text(), role_of(row.mark)),
         field("at", format!("{}  ({})", row.at.clock(&facts.zone), row.at.date_clock(&facts.zone))),
     ];
     if let Some(took) = row.duration.filter(|took| *took != Nanos(0)) {
         lines.push(field("took", took.human()));
     }
-    if !row.lane.is_empty() {
-        lines.push(field("where", row.lane.clone()));
+    if !row.lane().is_empty() {
+        lines.push(field("where", row.lane()));
     }
-    lines.push(field("joined", format!("{} ({})", row.why.as_str(), row.tier.word())));
-    if let Some(follow) = &row.follow {
-        lines.push(field("follow", follow.clone()));
+    lines.push(field("joined", format!("{} ({})", row.why().as_str(), row.tier.word())));
+    if let Some(follow) = row.follow() {
+        lines.push(field("follow", follow));
     }
     lines.push(Stripe::default());
     match row.fact {
@@ -326,11 +326,11 @@ fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
 }
 
 /// Lists rows that repeat.
-pub fn repeats<'a>(rows: impl Iterator<Item = &'a Row>, facts: &Facts) -> Vec<Stripe> {
-    let line = |row: &Row| {
+pub fn repeats<'a>(rows: impl Iterator<Item = Row<'a>>, facts: &Facts) -> Vec<Stripe> {
+    let line = |row: Row<'_>| {
         Stripe::of(row.at.clock(&facts.zone), Role::Dim)
             .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
-            .and(row.text.clone(), Role::Text)
+            .and(row.text(), Role::Text)
     };
     let mut lines: Vec<Stripe> = rows.take(MOST).map(line).collect();
     lines.insert(0, title("these repeat the ones above; x shows them in the list"));

@@ -3,8 +3,8 @@
 use super::fold::repeats;
 use super::story::{grave, key_of, progress};
 use super::{Item, Room, Screen, Subject, describe, hash, role_of};
-use crate::model::Case;
 use crate::model::journey::{Fact, Mark, Row};
+use crate::model::{Case, SafeText};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ impl Screen for Logs {
             lines += 1;
             errors += usize::from(row.mark == Mark::Error);
             warnings += usize::from(row.mark == Mark::Warn);
-            patterns.insert(pattern(row));
+            patterns.insert(pattern(&row));
         }
         let mut told = Stripe::of(case.anchor.identity.to_string(), Role::Title)
             .and(format!("  {lines} lines, {} patterns", patterns.len()), Role::Text);
@@ -44,7 +44,7 @@ impl Screen for Logs {
 
     fn items(&self, facts: &Facts) -> Vec<Item> {
         let Some(case) = &facts.story else { return Vec::new() };
-        let rows: Vec<(usize, &Row)> = lines_of(case).collect();
+        let rows: Vec<(usize, Row<'_>)> = lines_of(case).collect();
         let shapes: Vec<u64> = rows.iter().map(|(_, row)| pattern(row)).collect();
         let mut folded = if facts.is_folded() { repeats(&shapes) } else { Vec::new() }.into_iter().peekable();
         let mut items = Vec::with_capacity(rows.len());
@@ -58,7 +58,7 @@ impl Screen for Logs {
                 covered = fold.end;
             }
             if place >= covered {
-                let follow = row.follow.clone();
+                let follow = row.follow();
                 items.push(Item { mark: row.mark, follow, ..Item::of(Subject::Row(*at), key_of(row)) });
             }
         }
@@ -68,11 +68,11 @@ impl Screen for Logs {
     fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
         let Some(case) = &facts.story else { return Stripe::default() };
         match item.subject {
-            Subject::Row(at) => case.journey.rows.get(at).map_or_else(Stripe::default, |row| line(row, facts, room)),
+            Subject::Row(at) => case.rows().get(at).map_or_else(Stripe::default, |row| line(&row, facts, room)),
             Subject::Lines(first, last) => {
-                let rows = &case.journey.rows;
+                let rows = case.rows();
                 let (Some(from), Some(until)) = (rows.get(first), rows.get(last)) else { return Stripe::default() };
-                let count = rows[first..=last].iter().filter(|row| is_line(row)).count();
+                let count = rows.iter().take(last + 1).skip(first).filter(is_line).count();
                 Stripe::of(format!("             {} ", item.mark.sign()), role_of(item.mark))
                     .and(format!("{count} more lines like these until {}", until.at.clock(&facts.zone)), Role::Text)
                     .and(format!(", {}; x shows them", until.at.since(from.at).human()), Role::Dim)
@@ -94,11 +94,11 @@ impl Screen for Logs {
 
     fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
         let Subject::Row(at) = item.subject else { return None };
-        facts.story.as_ref()?.journey.rows.get(at)?.fact
+        facts.story.as_ref()?.rows().get(at)?.fact
     }
 
     fn place_of(&self, facts: &Facts, fact: Fact) -> Option<u64> {
-        lines_of(facts.story.as_ref()?).find(|(_, row)| row.fact == Some(fact)).map(|(_, row)| key_of(row))
+        lines_of(facts.story.as_ref()?).find(|(_, row)| row.fact == Some(fact)).map(|(_, row)| key_of(&row))
     }
 
     fn blank(&self, facts: &Facts) -> &'static str {
@@ -110,26 +110,27 @@ impl Screen for Logs {
     }
 }
 
-fn lines_of(case: &Case) -> impl Iterator<Item = (usize, &Row)> {
-    case.journey.rows.iter().enumerate().filter(|(_, row)| is_line(row))
+fn lines_of(case: &Case) -> impl Iterator<Item = (usize, Row<'_>)> {
+    case.rows().iter().enumerate().filter(|(_, row)| is_line(row))
 }
 
-fn is_line(row: &Row) -> bool {
+fn is_line(row: &Row<'_>) -> bool {
     matches!(row.fact, Some(Fact::Line(_)))
 }
 
 /// Returns what stays the same when a line is written again: its words without numbers and ids.
-fn pattern(row: &Row) -> u64 {
+fn pattern(row: &Row<'_>) -> u64 {
     let is_constant = |word: &&str| !word.bytes().any(|byte| byte.is_ascii_digit());
-    let words: Vec<&str> = row.text.as_str().split_ascii_whitespace().filter(is_constant).collect();
-    hash(&(row.lane.as_str(), row.mark, words))
+    let text = row.text();
+    let words: Vec<&str> = text.as_str().split_ascii_whitespace().filter(is_constant).collect();
+    hash(&(row.lane(), row.mark, words))
 }
 
-fn line(row: &Row, facts: &Facts, room: Room) -> Stripe {
+fn line(row: &Row<'_>, facts: &Facts, room: Room) -> Stripe {
     let lane = (room.width / 6).clamp(8, 24);
     Stripe::of(row.at.clock(&facts.zone), Role::Dim)
         .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
-        .cell(&row.lane, lane, Align::Left, Role::Info)
+        .cell(&SafeText::new(row.lane()), lane, Align::Left, Role::Info)
         .and(" ", Role::Dim)
-        .and(row.text.clone(), if row.mark == Mark::Plain { Role::Text } else { role_of(row.mark) })
+        .and(row.text(), if row.mark == Mark::Plain { Role::Text } else { role_of(row.mark) })
 }

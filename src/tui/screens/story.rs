@@ -53,9 +53,9 @@ impl Screen for Story {
         }
         let mut covered = 0;
         let mut folded = folded(case, facts).into_iter().peekable();
-        for (at, row) in case.journey.rows.iter().enumerate() {
+        for (at, row) in case.rows().iter().enumerate() {
             if let Some((first, count, mark)) = folded.next_if(|(first, ..)| *first == at) {
-                let key = hash(&("repeats", key_of(row)));
+                let key = hash(&("repeats", key_of(&row)));
                 items.push(Item { mark, ..Item::of(Subject::Repeats(first, count), key) });
                 covered = first + count;
             }
@@ -68,9 +68,9 @@ impl Screen for Story {
             }
             items.push(Item {
                 mark: row.mark,
-                is_attempt: is_attempt(row),
-                follow: row.follow.clone(),
-                ..Item::of(Subject::Row(at), key_of(row))
+                is_attempt: is_attempt(&row),
+                follow: row.follow(),
+                ..Item::of(Subject::Row(at), key_of(&row))
             });
         }
         if !case.ledger.is_empty() {
@@ -93,12 +93,14 @@ impl Screen for Story {
     fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
         let Some(case) = &facts.story else { return Stripe::default() };
         match item.subject {
-            Subject::Row(at) => case.journey.rows.get(at).map_or_else(Stripe::default, |told| row(told, facts, room)),
+            Subject::Row(at) => case.rows().get(at).map_or_else(Stripe::default, |told| row(&told, facts, room)),
             Subject::Finding(verdict, at) => finding_of(case, verdict, at).map_or_else(Stripe::default, finding),
             Subject::Repeats(first, count) => {
-                let rows = &case.journey.rows[first..(first + count).min(case.journey.rows.len())];
-                let (Some(from), Some(until)) = (rows.first(), rows.last()) else { return Stripe::default() };
-                let attempts = rows.iter().filter(|row| is_attempt(row)).count();
+                let mut rows = case.rows().iter().skip(first).take(count);
+                let attempts = rows.clone().filter(is_attempt).count();
+                let (Some(from), Some(until)) = (rows.clone().next(), rows.next_back()) else {
+                    return Stripe::default();
+                };
                 Stripe::of(format!("   {} ", item.mark.sign()), role_of(item.mark))
                     .and(format!("{attempts} more like these until {}", until.at.clock(&facts.zone)), Role::Text)
                     .and(format!(", {} in all; x shows them", until.at.since(from.at).human()), Role::Dim)
@@ -139,12 +141,12 @@ impl Screen for Story {
 
     fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
         let Subject::Row(at) = item.subject else { return None };
-        facts.story.as_ref()?.journey.rows.get(at)?.fact
+        facts.story.as_ref()?.rows().get(at)?.fact
     }
 
     fn place_of(&self, facts: &Facts, fact: Fact) -> Option<u64> {
-        let rows = &facts.story.as_ref()?.journey.rows;
-        rows.iter().find(|row| row.fact == Some(fact)).map(key_of)
+        let mut rows = facts.story.as_ref()?.rows().iter();
+        rows.find(|row| row.fact == Some(fact)).map(|row| key_of(&row))
     }
 
     fn blank(&self, facts: &Facts) -> &'static str {
@@ -156,23 +158,30 @@ impl Screen for Story {
     }
 }
 
-fn is_attempt(row: &Row) -> bool {
+fn is_attempt(row: &Row<'_>) -> bool {
     matches!(row.kind, RowKind::Attempt | RowKind::Delivery)
 }
 
 /// Returns what lies between the first two and the last of what repeats, with the worst mark of it.
 fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, Mark)> {
-    let rows = &case.journey.rows;
+    let rows = case.rows();
     if !facts.is_folded() {
         return Vec::new();
     }
-    let shape = |row: &Row| {
-        let first = row.text.as_str().split_ascii_whitespace().next().unwrap_or_default();
+    let shape = |row: Row<'_>| {
+        let [head, tail] = row.parts();
+        // The first word may go on behind the head.
+        let glued = if head.contains(|c: char| c.is_ascii_whitespace()) { "" } else { tail };
+        let first = [head, glued].concat();
+        let first = first.split_ascii_whitespace().next().unwrap_or_default();
         let word: String = first.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
-        hash(&(row.kind, row.lane.as_str(), row.mark, word))
+        hash(&(row.kind, row.lane(), row.mark, word))
     };
     let shapes: Vec<u64> = rows.iter().map(shape).collect();
-    let worst = |place: &Range<usize>| rows[place.clone()].iter().map(|row| row.mark).max_by_key(|mark| grave(*mark));
+    let worst = |place: &Range<usize>| {
+        let marks = rows.iter().skip(place.start).take(place.len()).map(|row| row.mark);
+        marks.max_by_key(|mark| grave(*mark))
+    };
     let found = repeats(&shapes);
     found.into_iter().map(|place| (place.start, place.len(), worst(&place).unwrap_or(Mark::Plain))).collect()
 }
@@ -190,8 +199,8 @@ pub(super) const fn grave(mark: Mark) -> u8 {
 }
 
 /// Returns what stays the same of a row when more is known.
-pub(super) fn key_of(row: &Row) -> u64 {
-    hash(&(row.at, row.kind, row.text.as_str()))
+pub(super) fn key_of(row: &Row<'_>) -> u64 {
+    hash(&(row.at, row.kind, row.parts()))
 }
 
 /// Returns a finding by its place.
@@ -306,7 +315,7 @@ fn finding(finding: &Finding) -> Stripe {
 }
 
 /// One row: time, tier and mark, lane, what happened, how long.
-fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
+fn row(told: &Row<'_>, facts: &Facts, room: Room) -> Stripe {
     let role = role_of(told.mark);
     let at = if told.at == Timestamp(0) { " ".repeat(12) } else { told.at.clock(&facts.zone) };
     let mut stripe = Stripe::of(at, Role::Dim)
@@ -319,7 +328,7 @@ fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
     let took = told.duration.filter(|took| *took != Nanos(0)).map_or_else(String::new, Nanos::human);
     let widest = facts.lanes.iter().map(SafeText::width).max().unwrap_or(0);
     let (lane, step) = if room.width >= 100 { (widest.clamp(4, 20), "  ") } else { (widest.clamp(4, 12), " ") };
-    stripe = stripe.cell(&told.lane, lane, Align::Left, Role::Text).and(" ", Role::Text);
+    stripe = stripe.cell(&SafeText::new(told.lane()), lane, Align::Left, Role::Text).and(" ", Role::Text);
     let indent = step.repeat(usize::from(told.depth.min(8)));
     let rest = room.width.saturating_sub(stripe.width() + 8);
     let role = if told.kind == RowKind::Line && told.mark == Mark::Plain { Role::Dim } else { role };
@@ -327,15 +336,15 @@ fn row(told: &Row, facts: &Facts, room: Room) -> Stripe {
     // How a call ended stands at the end of its text, what a log line says at the beginning.
     let room = rest.saturating_sub(indent.len());
     let text = match told.kind {
-        RowKind::Line | RowKind::Gap => told.text.clone(),
-        _ => told.text.cut_middle(room),
+        RowKind::Line | RowKind::Gap => told.text(),
+        _ => told.text().cut_middle(room),
     };
     stripe.and(indent, Role::Text).cell(&text, room, Align::Left, role).cell(&took.into(), 8, Align::Right, Role::Dim)
 }
 
-fn lanes(mut stripe: Stripe, told: &Row, facts: &Facts, room: Room) -> Stripe {
+fn lanes(mut stripe: Stripe, told: &Row<'_>, facts: &Facts, room: Room) -> Stripe {
     let (point, empty) = room.signs;
-    let own = facts.lanes.iter().take(LANES).position(|lane| *lane == told.lane);
+    let own = facts.lanes.iter().take(LANES).position(|lane| lane.as_str() == told.lane());
     for lane in 0..facts.lanes.len().min(LANES) {
         if own == Some(lane) {
             stripe.push(point, role_of(told.mark));
