@@ -14,7 +14,7 @@ LOKI_VERSION=2.2.1      # the last release under Apache-2.0; later ones are AGPL
 
 # The servers that `up` starts, and those that `up --with` starts beside them.
 usual=(kafka jaeger loki)
-extras=(kafka-3.9 kafka-2.8 jaeger-1)
+extras=(kafka-3.9 kafka-2.8 jaeger-1 loki-strict)
 
 cache=${HOPSCOPE_STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hopscope-stack}
 
@@ -181,6 +181,8 @@ get_loki() {
   need_go
   cached "$(loki_home)" build_loki
 }
+
+get_loki-strict() { get_loki; }
 
 get_workload() {
   [ -d "$(workload_home)" ] && return

@@ -5,7 +5,7 @@
 
 use super::client::Loki;
 use super::query::Dialect;
-use super::refusal::duration;
+use super::refusal::{duration, within};
 use crate::model::ask::NoteKind;
 use crate::model::{Exchange, Fault, FaultKind, Nanos, Note, SafeText, Timestamp, Window};
 use crate::sources::http::Head;
@@ -138,7 +138,7 @@ impl Loki {
             self.ceiling.store(lines, Ordering::Relaxed);
         }
         if let Some(length) = known.limits.length {
-            self.length.fetch_min(length.0, Ordering::Relaxed);
+            self.length.fetch_min(within(length).0, Ordering::Relaxed);
         }
         Ok(if is_sure { self.known.get_or_init(|| known).clone() } else { known })
     }

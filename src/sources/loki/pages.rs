@@ -2,7 +2,7 @@
 
 use super::Loki;
 use super::query::LogQuery;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, within};
 use crate::decode::loki::{Counts, Decoder};
 use crate::model::ask::NoteKind;
 use crate::model::{Exchange, Fault, FaultKind, LineStore, Nanos, Note, SafeText, Timestamp, Window};
@@ -235,8 +235,10 @@ impl Loki {
                 self.page.fetch_min(size / 2, Ordering::Relaxed);
                 self.ceiling.store(size / 2, Ordering::Relaxed);
             }
-            Refusal::Length(allowed, _) if (1..asked.0).contains(&allowed.0) => {
-                self.length.fetch_min(allowed.0, Ordering::Relaxed);
+            Refusal::Length(allowed, _) if asked.0 > 1 => {
+                // What is no longer than allowed and refused all the same is counted differently there.
+                let shorter = asked.0 - (asked.0 / 100).max(1);
+                self.length.fetch_min(within(allowed).0.clamp(1, shorter), Ordering::Relaxed);
             }
             Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => wish.slice = part(asked, 2),
             // A limit on bytes is not gone round by many small queries: only the newest part is read.
