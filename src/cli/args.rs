@@ -58,8 +58,8 @@ pub struct Arguments {
     /// Wait at most so long for the whole answer
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
-    /// What one question may cost: `requests`, `bytes`, `rows`, `at_once`, `request_timeout`, `timeout` (or `time`), at one source
-    /// alone with its name in front (`loki.requests=50`)
+    /// What one question may cost: `requests`, `bytes`, `rows`, `at_once`, `scan`, `request_timeout`, `timeout` (or `time`), at
+    /// one source alone with its name in front (`loki.requests=50`)
     #[arg(long, global = true, value_name = "NAME=VALUE,...", value_delimiter = ',')]
     pub budget: Vec<String>,
     /// Ask only these sources

@@ -152,6 +152,7 @@ pub const KEYS: &[Key] = &[
     key("limits.bytes", Kind::Bytes, None),
     key("limits.rows", Kind::Count, None),
     key("limits.at_once", Kind::Count, None),
+    key("limits.scan", Kind::Bytes, None),
     key("limits.request_timeout", Kind::Duration, Some("HOPSCOPE_REQUEST_TIMEOUT")),
     key("limits.timeout", Kind::Duration, Some("HOPSCOPE_TIMEOUT")),
     key("limits.*.requests", Kind::Count, None),

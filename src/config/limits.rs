@@ -18,6 +18,8 @@ pub struct Limits {
     pub rows: u64,
     /// Requests under way at one source at a time.
     pub at_once: usize,
+    /// Bytes that one search may make a store of logs read, as far as it tells beforehand.
+    pub scan: u64,
     /// Wait for one request: connection to last byte.
     pub request_timeout: Duration,
     /// Wait for the whole answer.
@@ -50,6 +52,8 @@ impl Default for Limits {
             bytes: 512 << 20,
             rows: 4_000_000,
             at_once: 4,
+            // A small cluster filters about 1 GiB a second, so more would take longer than the whole question may.
+            scan: 32 << 30,
             request_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             own: BTreeMap::new(),
@@ -67,6 +71,7 @@ impl Limits {
             bytes: own.bytes.unwrap_or(self.bytes),
             rows: own.rows.unwrap_or(self.rows),
             at_once: own.at_once.unwrap_or(self.at_once),
+            scan: self.scan,
             request_timeout: own.request_timeout.unwrap_or(self.request_timeout),
             timeout: own.timeout.unwrap_or(self.timeout),
             own: BTreeMap::new(),
@@ -109,6 +114,7 @@ impl Limits {
             "requests" => self.requests = count.unwrap_or(self.requests),
             "bytes" => self.bytes = bytes.unwrap_or(self.bytes),
             "rows" => self.rows = count.map_or(self.rows, u64::from),
+            "scan" => self.scan = bytes.unwrap_or(self.scan),
             "at_once" => self.at_once = count.map_or(self.at_once, |count| count as usize),
             "request_timeout" => self.request_timeout = time.unwrap_or(self.request_timeout),
             _ => self.timeout = time.unwrap_or(self.timeout),

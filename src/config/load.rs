@@ -152,6 +152,7 @@ fn built_in() -> Values {
         ("limits.bytes", format!("{}MiB", limits.bytes >> 20)),
         ("limits.rows", limits.rows.to_string()),
         ("limits.at_once", limits.at_once.to_string()),
+        ("limits.scan", format!("{}GiB", limits.scan >> 30)),
         ("limits.request_timeout", format!("{}s", limits.request_timeout.as_secs())),
         ("limits.timeout", format!("{}s", limits.timeout.as_secs())),
     ];

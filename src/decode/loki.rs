@@ -128,8 +128,9 @@ impl Shape for Streams {
                 Ok(kind) if kind == "streams" => {}
                 _ => notes.damaged(format!("result type {text} at byte {at} is no log streams")),
             },
-            Node::Labels => match serde_json::from_str::<IndexMap<String, String>>(text) {
+            Node::Labels => match serde_json::from_str::<Option<IndexMap<String, String>>>(text) {
                 Ok(labels) => {
+                    let labels = labels.unwrap_or_default();
                     let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
                     self.stream = Some(self.store.stream(&labels));
                 }

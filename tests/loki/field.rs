@@ -27,7 +27,7 @@ async fn served(release: LokiRelease, habits: LokiHabits) -> Running {
     demo::start(Scenario { history_s: 2_400, ..Scenario::checkout() }, options).await.unwrap()
 }
 
-fn endpoint(url: &str, tenant: &str) -> HttpEndpoint {
+pub(super) fn endpoint(url: &str, tenant: &str) -> HttpEndpoint {
     let headers = if tenant.is_empty() {
         Vec::new()
     } else {
@@ -66,7 +66,7 @@ fn lines(reply: Reply) -> (LineStore, Vec<Note>) {
     (*lines, answer.notes)
 }
 
-fn said(notes: &[Note], kind: NoteKind) -> Vec<&str> {
+pub(super) fn said(notes: &[Note], kind: NoteKind) -> Vec<&str> {
     notes.iter().filter(|note| note.kind == kind).map(|note| note.text.as_str()).collect()
 }
 
@@ -181,6 +181,20 @@ async fn enough_lines_end_a_wide_search_and_the_rest_is_named() {
     assert_eq!((asked, lines(broad).1), (5, Vec::new()), "every slice is searched when there are too few");
 }
 
+/// A long request line is refused by servers and proxies, so a long query comes as a form.
+#[tokio::test]
+async fn a_long_query_is_posted_and_brings_the_same_lines() {
+    let running = served(LokiRelease::V3, LokiHabits::default()).await;
+    let loki = Loki::new(&endpoint(&running.loki, ""));
+    let long = format!("{{app=~\".+\"}} |~ \"a|{}\"", "b".repeat(2_000));
+    let (short, long) =
+        (put(&loki, &query("{app=~\".+\"} |~ \"a\"", 1, 50)).await, put(&loki, &query(&long, 1, 50)).await);
+    let posted =
+        |reply: &Reply| reply.exchanges.iter().filter(|one| one.request.as_str().contains("--data-url")).count();
+    assert_eq!((posted(&short), posted(&long)), (0, 1), "{:?}", long.exchanges);
+    assert_eq!(lines(short).0.len(), lines(long).0.len());
+}
+
 /// A server that answers by script; returns what came of a question and which requests were made.
 async fn scripted(
     ask: &Ask,
@@ -213,7 +227,7 @@ async fn scripted(
 
 const NOTHING: &str = r#"{"status":"success","data":{"resultType":"streams","result":[]}}"#;
 
-fn length(asked: &std::collections::HashMap<String, String>) -> i64 {
+pub(super) fn length(asked: &std::collections::HashMap<String, String>) -> i64 {
     asked["end"].parse::<i64>().unwrap() - asked["start"].parse::<i64>().unwrap()
 }
 

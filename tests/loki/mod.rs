@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod field;
+mod traps;
 
 use crate::rude::peer::{Act, Framing, Peer};
 use hopscope::config::{HttpEndpoint, Limits, keys};

@@ -183,7 +183,7 @@ fn polite(source: SourceKind, request: &[u8]) -> Vec<Act> {
             return answer("404 Not Found", "", "404 page not found");
         }
         SourceKind::Jaeger if path.contains("/api/services") => r#"{"data":["shop"]}"#.to_owned(),
-        SourceKind::Jaeger => crate::wire::text("jaeger/poisoned.internal.json"),
+        SourceKind::Jaeger => crate::wire::text("jaeger-2.13/poisoned.internal.json"),
         SourceKind::Loki if path.contains("/labels") => r#"{"status":"success","data":["app"]}"#.to_owned(),
         SourceKind::Loki => {
             let line = format!(r#"["1800000000000000001","charged {TRACE}"]"#);

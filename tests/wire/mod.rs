@@ -4,6 +4,7 @@
 
 mod kafka;
 mod replay;
+mod versions;
 
 use hopscope::decode::{jaeger, loki, otlp};
 use hopscope::model::spans::{SpanKind, SpanView};
@@ -74,7 +75,8 @@ fn spans(dialect: Dialect, body: &[u8], size: usize) -> (SpanStore, Vec<Note>) {
 }
 
 fn poisoned(dialect: Dialect, size: usize) -> SpanStore {
-    let name = if dialect == Dialect::V3 { "jaeger/poisoned.v3.json" } else { "jaeger/poisoned.internal.json" };
+    let name =
+        if dialect == Dialect::V3 { "jaeger-2.13/poisoned.v3.json" } else { "jaeger-2.13/poisoned.internal.json" };
     let (store, notes) = spans(dialect, &bytes(name), size);
     assert!(notes.is_empty(), "{dialect:?} in pieces of {size}: {notes:?}");
     store
@@ -169,7 +171,7 @@ fn jaeger_s_trace_names_every_record_that_was_written_and_handled() {
 #[test]
 fn jaeger_s_answer_to_a_missing_trace_holds_no_span() {
     for (dialect, name) in
-        [(Dialect::Internal, "jaeger/missing.internal.json"), (Dialect::V3, "jaeger/missing.v3.json")]
+        [(Dialect::Internal, "jaeger-2.13/missing.internal.json"), (Dialect::V3, "jaeger-2.13/missing.v3.json")]
     {
         assert!(spans(dialect, &bytes(name), 5).0.is_empty(), "{name}");
     }
@@ -187,7 +189,7 @@ fn lines(name: &str, size: usize) -> (LineStore, usize) {
 fn loki_s_lines_tell_what_the_services_did() {
     let (order, trace) = (order(), trace());
     for size in [usize::MAX, 11] {
-        let (store, entries) = lines("loki/order.json", size);
+        let (store, entries) = lines("loki-2.2.1/order.json", size);
         assert_eq!(store.len(), entries);
         assert!(store.iter().all(|line| line.text().contains(&order)), "all lines hold the id that was asked for");
         let said = |service: &str, words: &str| {
@@ -213,7 +215,7 @@ fn loki_s_lines_tell_what_the_services_did() {
             let inside = run["start_ns"].as_i64().unwrap()..=run["end_ns"].as_i64().unwrap();
             assert!(inside.contains(at), "{at} is not within {run}");
         }
-        let (by_trace, _) = lines("loki/trace.json", size);
+        let (by_trace, _) = lines("loki-2.2.1/trace.json", size);
         assert!(by_trace.len() > store.len() && by_trace.iter().all(|line| line.text().contains(&trace)));
         let mut both = by_trace;
         assert_eq!(both.merge(&store), 0, "each line with the order has its trace too");
@@ -222,9 +224,9 @@ fn loki_s_lines_tell_what_the_services_did() {
 
 #[test]
 fn loki_s_empty_answer_and_its_refusal_are_told_apart() {
-    assert_eq!(lines("loki/nothing.json", 9).1, 0);
+    assert_eq!(lines("loki-2.2.1/nothing.json", 9).1, 0);
     let mut decoder = loki::Decoder::default();
-    decoder.push(&bytes("loki/mistake.txt"));
+    decoder.push(&bytes("loki-2.2.1/mistake.txt"));
     let (store, _, notes) = decoder.finish();
     assert!(store.is_empty() && !notes.is_empty(), "{notes:?}");
 }

@@ -5,7 +5,7 @@
 
 use super::Loki;
 use super::pages::Harvest;
-use super::query::{Labels, LogQuery, exactly};
+use super::query::{Labels, LogQuery, exactly, nanos};
 use super::refusal::Refusal;
 use crate::model::ask::NoteKind;
 use crate::model::{Fault, FaultKind, Nanos, Note, SafeText, Timestamp};
@@ -102,8 +102,8 @@ impl Loki {
         let second = Nanos::from_secs(1);
         let query = [
             ("match[]", selector.to_owned()),
-            ("start", at.plus(Nanos(-second.0)).0.to_string()),
-            ("end", at.plus(second).0.to_string()),
+            ("start", nanos(at.plus(Nanos(-second.0)))),
+            ("end", nanos(at.plus(second))),
         ];
         let mut body = Vec::new();
         let fetched = self.http.get(budget, "/loki/api/v1/series", &query, &[], &mut body).await;

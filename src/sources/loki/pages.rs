@@ -1,7 +1,7 @@
 //! Reads one query backwards, page by page, so that no edge loses a line and no refusal ends it early.
 
 use super::Loki;
-use super::query::LogQuery;
+use super::query::{LogQuery, nanos};
 use super::refusal::{Refusal, within};
 use crate::decode::loki::{Counts, Decoder};
 use crate::model::ask::NoteKind;
@@ -10,6 +10,7 @@ use crate::sources::http::{BodySink, looks_like_html};
 use crate::sources::lease::Budget;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Without it, structured metadata is melted into the labels and nearly every line becomes a stream (Loki 3.7).
 const CATEGORIZE: (&str, &str) = ("X-Loki-Response-Encoding-Flags", "categorize-labels");
@@ -17,6 +18,8 @@ const CATEGORIZE: (&str, &str) = ("X-Loki-Response-Encoding-Flags", "categorize-
 const SHORTEST: Nanos = Nanos::from_secs(1);
 /// A query longer than this in bytes is posted: servers and proxies refuse long request lines.
 const LONG: usize = 1_500;
+/// Wait before each further page of a question to which a server said that it is too busy.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What one question has brought so far.
 #[derive(Debug, Default)]
@@ -46,6 +49,10 @@ struct Wish {
     newest_only: bool,
     /// The server was too busy once.
     was_busy: bool,
+    /// Slices that were read since one took too long.
+    good: u32,
+    /// So many of them make slices longer again.
+    patience: u32,
 }
 
 /// One answer.
@@ -81,7 +88,18 @@ const STORE: usize = 256 << 20;
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false }
+        Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false, good: 0, patience: 2 }
+    }
+}
+
+impl Wish {
+    /// One crowded hour must not make a week be read by minutes: after some slices that were no trouble the next are longer.
+    /// A busy server, or one that counts bytes, is not tried so.
+    fn widen(&mut self) {
+        self.good += 1;
+        if self.good >= self.patience && !self.was_busy && !self.newest_only {
+            (self.slice, self.good) = (Nanos(self.slice.0.saturating_mul(2)), 0);
+        }
     }
 }
 
@@ -118,6 +136,9 @@ impl Loki {
         // What was too slow once need not be so the next time, so that is forgotten with the question.
         let mut wish = Wish::default();
         while until > window.from {
+            if wish.was_busy {
+                tokio::time::sleep(PAUSE).await;
+            }
             let length = self.length.load(Ordering::Relaxed).min(wish.slice.0);
             let from = window.from.max(until.plus(Nanos(-length)));
             // One line more than is wanted tells whether there are more.
@@ -149,6 +170,7 @@ impl Loki {
                     if wish.newest_only && from > window.from {
                         return Ok(from);
                     }
+                    wish.widen();
                     from
                 }
                 Edge::Until(earlier) => earlier,
@@ -182,8 +204,8 @@ impl Loki {
     ) -> Result<Result<Page, Refusal>, Fault> {
         let form = [
             ("query", query.to_owned()),
-            ("start", from.0.to_string()),
-            ("end", until.0.to_string()),
+            ("start", nanos(from)),
+            ("end", nanos(until)),
             ("limit", size.to_string()),
             ("direction", "backward".to_owned()),
         ];
@@ -224,6 +246,19 @@ impl Loki {
         Ok(Ok(Page { lines, counts, cut }))
     }
 
+    /// Learns the longest range from a refusal of `asked`; returns whether it is one and shorter.
+    pub(super) fn learn_length(&self, refusal: &Refusal, asked: Nanos) -> bool {
+        let Refusal::Length(allowed, _) = refusal else { return false };
+        // What is a little shorter than allowed and refused all the same is counted differently there; a refusal of much less
+        // is about something else.
+        if asked.0 <= 1 || asked.0 < allowed.0 - allowed.0 / 50 {
+            return false;
+        }
+        let shorter = asked.0 - (asked.0 / 100).max(1);
+        self.length.fetch_min(within(*allowed).0.clamp(1, shorter), Ordering::Relaxed);
+        true
+    }
+
     /// Asks for less; returns whether that is any less than what was refused.
     fn learn(&self, refusal: &Refusal, size: usize, asked: Nanos, wish: &mut Wish) -> bool {
         match *refusal {
@@ -235,12 +270,11 @@ impl Loki {
                 self.page.fetch_min(size / 2, Ordering::Relaxed);
                 self.ceiling.store(size / 2, Ordering::Relaxed);
             }
-            Refusal::Length(allowed, _) if asked.0 > 1 => {
-                // What is no longer than allowed and refused all the same is counted differently there.
-                let shorter = asked.0 - (asked.0 / 100).max(1);
-                self.length.fetch_min(within(allowed).0.clamp(1, shorter), Ordering::Relaxed);
+            Refusal::Length(..) => return self.learn_length(refusal, asked),
+            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => {
+                wish.slice = part(asked, 2);
+                (wish.good, wish.patience) = (0, wish.patience.saturating_mul(2));
             }
-            Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => wish.slice = part(asked, 2),
             // A limit on bytes is not gone round by many small queries: only the newest part is read.
             Refusal::Bytes(_) if asked.0 / 4 >= SHORTEST.0 => {
                 wish.slice = part(asked, 4);
@@ -251,12 +285,9 @@ impl Loki {
                 wish.slice = part(asked, 4);
                 wish.was_busy = true;
             }
-            Refusal::Lines(..)
-            | Refusal::Large(_)
-            | Refusal::Length(..)
-            | Refusal::Slow(_)
-            | Refusal::Bytes(_)
-            | Refusal::Busy(_) => return false,
+            Refusal::Lines(..) | Refusal::Large(_) | Refusal::Slow(_) | Refusal::Bytes(_) | Refusal::Busy(_) => {
+                return false;
+            }
         }
         true
     }

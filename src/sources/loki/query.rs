@@ -1,5 +1,6 @@
 //! LogQL as it is written here: selectors, filters for ids, and a person's query taken apart.
 
+use crate::model::Timestamp;
 use regex_lite::Regex;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,10 +91,34 @@ impl LogQuery {
         if selects { Ok(query) } else { Err("the selector needs a matcher that is not empty") }
     }
 
+    /// Returns the first of its stages that gives other lines than were written.
+    pub(super) fn rewriting(&self) -> Option<&'static str> {
+        let mut rest = String::new();
+        let (mut quoted, mut escaped) = (None, false);
+        for c in self.filter.chars() {
+            match (quoted, c) {
+                _ if escaped => escaped = false,
+                (Some('"'), '\\') => escaped = true,
+                (Some(open), c) if c == open => quoted = None,
+                (Some(_), _) => {}
+                (None, '"' | '`') => quoted = Some(c),
+                (None, c) => rest.push(c),
+            }
+        }
+        let stages = rest.split('|').skip(1).map(str::trim_start);
+        let mut words = stages.map(|stage| stage.split(|c: char| !c.is_ascii_lowercase() && c != '_').next());
+        words.find_map(|word| ["line_format", "decolorize", "unpack"].into_iter().find(|known| word == Some(known)))
+    }
+
     /// Returns the whole query.
     pub fn text(&self) -> String {
         format!("{}{}", self.selector, self.filter).trim_end().to_owned()
     }
+}
+
+/// Writes an instant for Loki: a number of up to ten digits would be read as seconds.
+pub(super) fn nanos(at: Timestamp) -> String {
+    format!("{:019}", at.0.max(0))
 }
 
 /// Returns the place of the brace that closes the one at the begin.
@@ -206,6 +231,29 @@ mod tests {
             (Dialect::of("v2.9.1").bare, Dialect::of("v2.8.0").bare, Dialect::of("main-x").bare),
             (false, true, false)
         );
+    }
+
+    #[test]
+    fn instants_have_nineteen_digits() {
+        for (at, text) in [
+            (1_795_592_025_000_000_000, "1795592025000000000"),
+            (5_000_000_000, "0000000005000000000"),
+            (-7, "0000000000000000000"),
+        ] {
+            assert_eq!(nanos(Timestamp(at)), text);
+        }
+    }
+
+    #[test]
+    fn a_query_that_gives_other_lines_is_known() {
+        let stage = |filter: &str| LogQuery { selector: "{a=\"b\"}".into(), filter: filter.into() }.rewriting();
+        for filter in
+            ["", " |= \"| line_format\"", " | json | level=`| unpack`", " |~ \"\\\"| decolorize\"", " | logfmt"]
+        {
+            assert_eq!(stage(filter), None, "{filter}");
+        }
+        assert_eq!(stage(" | json |line_format \"{{.a}}\""), Some("line_format"));
+        assert_eq!((stage(" | decolorize"), stage("|unpack")), (Some("decolorize"), Some("unpack")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Loki;
 use super::pages::{Harvest, Stop};
-use super::query::LogQuery;
+use super::query::{LogQuery, nanos};
 use super::slices::{is_wide, named, slices};
 use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
@@ -12,10 +12,6 @@ use crate::sources::http::looks_like_html;
 use crate::sources::lease::Budget;
 use serde_json::Value as Json;
 use smol_str::SmolStr;
-
-/// Bytes that a wide search may make the server read. A small cluster filters about 1 GiB a second, so more would take
-/// longer than the usual 30 s of a whole question.
-const READ_AT_MOST: u64 = 32 << 30;
 
 /// What is looked for in lines.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +87,10 @@ impl Loki {
         let mut harvest = Harvest::default();
         let reach = known.limits.reach(window, now());
         let plan = self.plan(budget, &query.selector, window, reach, &mut harvest).await;
+        if let Some(stage) = query.rewriting() {
+            let text = format!("`{stage}` in the query gives other lines than were written: they are no evidence");
+            harvest.add(NoteKind::Remark, text);
+        }
         let outcome = self.search(budget, &query, &plan, limit, &mut harvest).await;
         made.append(&mut harvest.made);
         outcome?;
@@ -113,14 +113,16 @@ impl Loki {
         let mut all = slices(&window);
         if is_wide(&window)
             && let Some(bytes) = self.cost(budget, selector, &window, harvest).await
-            && bytes > READ_AT_MOST
+            && bytes > budget.limits().scan
         {
             let rest = all.split_off(1);
-            let (bytes, most) = (bytes >> 30, READ_AT_MOST >> 30);
             let text = format!(
-                "the whole search would read about {bytes} GiB, more than {most}; not searched: {}. \
-                 Name a service or a shorter time to search it",
-                named(&rest)
+                "the whole search would make the source read about {}, more than {}; not searched: {}. \
+                 Name a service or a shorter time, or allow it: --budget scan={}GiB",
+                size(bytes),
+                size(budget.limits().scan),
+                named(&rest),
+                (bytes >> 30) + 1
             );
             harvest.add(NoteKind::Truncated, text);
         }
@@ -130,15 +132,17 @@ impl Loki {
     /// Returns about how many bytes a selector holds in a window. Not every server tells (no such route in Loki 2.2), and
     /// that is no fault.
     async fn cost(&self, budget: &Budget, selector: &str, window: &Window, harvest: &mut Harvest) -> Option<u64> {
-        let query =
-            [("query", selector.to_owned()), ("start", window.from.0.to_string()), ("end", window.until.0.to_string())];
+        // A server with a longest range tells of the newest part, and the rest is taken to be alike.
+        let part = self.newest(window);
+        let query = [("query", selector.to_owned()), ("start", nanos(part.from)), ("end", nanos(part.until))];
         let mut body = Vec::new();
         let fetched = self.http.get(budget, "/loki/api/v1/index/stats", &query, &[], &mut body).await;
         harvest.made.extend(fetched.exchanges);
         if looks_like_html(&body) || !fetched.outcome.is_ok_and(|head| head.is_success()) {
             return None;
         }
-        serde_json::from_slice::<Json>(&body).ok()?["bytes"].as_u64()
+        let bytes = serde_json::from_slice::<Json>(&body).ok()?["bytes"].as_u64()?;
+        Some((bytes as f64 * (window.length().0 as f64 / part.length().0.max(1) as f64)) as u64)
     }
 
     /// Reads one query over slices, the newest first, until there are enough lines. What was not searched is named.
@@ -189,6 +193,11 @@ impl Harvest {
             self.add(NoteKind::Remark, text.to_owned());
         }
     }
+}
+
+/// Writes a number of bytes for people.
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 30 { format!("{} MiB", bytes >> 20) } else { format!("{} GiB", bytes >> 30) }
 }
 
 fn now() -> Timestamp {

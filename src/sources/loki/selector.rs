@@ -3,13 +3,15 @@
 //! No single label need stand on every stream: a candidate is checked against the series that lack it.
 
 use super::Loki;
-use super::query::{alternatives, quote};
+use super::query::{alternatives, nanos, quote};
+use super::refusal::Refusal;
 use crate::model::ask::NoteKind;
-use crate::model::{Exchange, Fault, FaultKind, Note, SafeText, Window};
+use crate::model::{Exchange, Fault, FaultKind, Nanos, Note, SafeText, Window};
 use crate::sources::http::looks_like_html;
 use crate::sources::lease::Budget;
 use serde_json::Value as Json;
 use smol_str::SmolStr;
+use std::sync::atomic::Ordering;
 
 /// Labels that name what wrote a line. Loki 3.0 adds the first to every stream.
 const WRITERS: [&str; 7] = ["service_name", "service", "app", "application", "job", "container", "namespace"];
@@ -44,6 +46,12 @@ impl Writer {
 }
 
 impl Loki {
+    /// Returns the newest part of a window that is no longer than this server lets one question be.
+    pub(super) fn newest(&self, window: &Window) -> Window {
+        let length = Nanos(-self.length.load(Ordering::Relaxed));
+        Window { from: window.from.max(window.until.plus(length)), until: window.until }
+    }
+
     /// Finds out by which label all streams can be selected: a selector needs one matcher that is not empty.
     pub(super) async fn writer(
         &self,
@@ -63,7 +71,7 @@ impl Loki {
             // No labels: nothing is there yet, and the next question looks again.
             return Ok(Writer { label: SmolStr::new_static(WRITERS[0]), left_out: None });
         };
-        let mut first = None;
+        let (mut first, mut is_unsure) = (None, false);
         for label in &candidates {
             match self.lacking(budget, label, &names, window, made).await {
                 Some(0) => {
@@ -72,27 +80,44 @@ impl Loki {
                 }
                 Some(count) if first.is_none() => first = Some(count),
                 Some(_) => {}
-                // It cannot be checked here, so it is taken as it is.
-                None => break,
+                None => {
+                    is_unsure = true;
+                    break;
+                }
             }
         }
+        // Loki 3.0 puts the first of them on every stream by itself.
+        let is_unsure = is_unsure && best != WRITERS[0] && first.is_none();
+        let unsure = is_unsure.then(|| Note {
+            kind: NoteKind::Remark,
+            text: SafeText::from(format!(
+                "this server did not list its streams, so whether all have a label `{best}` could not be checked; those without \
+                 were not searched"
+            )),
+        });
         let left_out = first.map(|count| Note {
             kind: NoteKind::PartMissing,
             text: SafeText::from(format!(
                 "{count} streams have no label `{best}` and were not searched; profile.NAME.loki.selector can name others"
             )),
         });
-        Ok(self.writer.get_or_init(|| Writer { label: best.clone(), left_out }).clone())
+        Ok(self.writer.get_or_init(|| Writer { label: best.clone(), left_out: left_out.or(unsure) }).clone())
     }
 
     async fn labels(&self, budget: &Budget, window: &Window, made: &mut Vec<Exchange>) -> Result<Vec<SmolStr>, Fault> {
         let mut body = Vec::new();
-        let query = [("start", window.from.0.to_string()), ("end", window.until.0.to_string())];
+        let part = self.newest(window);
+        let query = [("start", nanos(part.from)), ("end", nanos(part.until))];
         let fetched = self.http.get(budget, "/loki/api/v1/labels", &query, &[], &mut body).await;
+        let tries = fetched.exchanges.len();
         made.extend(fetched.exchanges);
         let head = fetched.outcome?;
         if !head.is_success() {
-            return Err(self.http.failed(&fetched.asked, &head));
+            let refusal = Refusal::read(&head, self.http.failed(&fetched.asked, &head), tries)?;
+            if self.learn_length(&refusal, part.length()) {
+                return Box::pin(self.labels(budget, window, made)).await;
+            }
+            return Err(refusal.fault());
         }
         if looks_like_html(&body) {
             return Err(self.http.web_page(&fetched.asked));
@@ -122,7 +147,8 @@ impl Loki {
         if query.is_empty() {
             return Some(0);
         }
-        query.extend([("start", window.from.0.to_string()), ("end", window.until.0.to_string())]);
+        let part = self.newest(window);
+        query.extend([("start", nanos(part.from)), ("end", nanos(part.until))]);
         let mut body = Vec::new();
         let fetched = self.http.get(budget, "/loki/api/v1/series", &query, &[], &mut body).await;
         made.extend(fetched.exchanges);
