@@ -84,7 +84,8 @@ fn what_was_pushed_is_read_at_every_page_size() {
             let text = if place < 1_200 { format!("step {}", place / PODS % 3) } else { format!("step {place}") };
             (at + instant as i64 * 1_000, place % PODS, text)
         });
-        let single = (0..2_000).map(|number| (at + 1_000_000_000 + number as i64 * 1_000_000, number % PODS, format!("single {number}")));
+        let single = (0..2_000)
+            .map(|number| (at + 1_000_000_000 + number as i64 * 1_000_000, number % PODS, format!("single {number}")));
         let mut lines: Lines = crowded.chain(single).collect();
         push(stack.get(name), &app, &lines);
         lines.sort();
@@ -113,6 +114,7 @@ fn an_instant_that_no_page_can_hold_is_named() {
     }
     assert_eq!((by_pod[&1], by_pod[&2], by_pod[&3]), (50, 50, 50), "what is beside, after and before it is whole");
     assert!(by_pod[&0] >= 1_000 && by_pod[&0] < 1_400);
-    let named = |note: &Note| note.kind == NoteKind::Truncated && note.text.as_str().contains(&Timestamp(at + 7).rfc3339());
+    let named =
+        |note: &Note| note.kind == NoteKind::Truncated && note.text.as_str().contains(&Timestamp(at + 7).rfc3339());
     assert!(notes.iter().any(named), "{notes:?}");
 }

@@ -196,7 +196,9 @@ fn the_table_of_versions_tells_what_is_there() {
         assert_eq!(cells[0], wanted, "{server}: answers");
         // A version on which stories run is one that the scripts start.
         let version = server.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == 'v'));
-        let is_started = version.is_some_and(|version| lib.contains(&format!("={}", version.trim_start_matches('v').trim_end_matches(','))));
+        let is_started = version.is_some_and(|version| {
+            lib.contains(&format!("={}", version.trim_start_matches('v').trim_end_matches(',')))
+        });
         assert_eq!(cells[1] == "run", is_started, "{server}: stories");
         named.extend(folders.iter().cloned());
     }

@@ -53,6 +53,8 @@ struct Wish {
     good: u32,
     /// So many of them make slices longer again.
     patience: u32,
+    /// The last ones were made longer.
+    widened: bool,
 }
 
 /// One answer.
@@ -88,7 +90,15 @@ const STORE: usize = 256 << 20;
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { slice: Nanos(i64::MAX), page: 0, newest_only: false, was_busy: false, good: 0, patience: 2 }
+        Self {
+            slice: Nanos(i64::MAX),
+            page: 0,
+            newest_only: false,
+            was_busy: false,
+            good: 0,
+            patience: 4,
+            widened: false,
+        }
     }
 }
 
@@ -98,7 +108,7 @@ impl Wish {
     fn widen(&mut self) {
         self.good += 1;
         if self.good >= self.patience && !self.was_busy && !self.newest_only {
-            (self.slice, self.good) = (Nanos(self.slice.0.saturating_mul(2)), 0);
+            (self.slice, self.good, self.widened) = (Nanos(self.slice.0.saturating_mul(2)), 0, true);
         }
     }
 }
@@ -273,7 +283,10 @@ impl Loki {
             Refusal::Length(..) => return self.learn_length(refusal, asked),
             Refusal::Slow(_) if asked.0 / 2 >= SHORTEST.0 => {
                 wish.slice = part(asked, 2);
-                (wish.good, wish.patience) = (0, wish.patience.saturating_mul(2));
+                wish.good = 0;
+                if std::mem::take(&mut wish.widened) {
+                    wish.patience = wish.patience.saturating_mul(2);
+                }
             }
             // A limit on bytes is not gone round by many small queries: only the newest part is read.
             Refusal::Bytes(_) if asked.0 / 4 >= SHORTEST.0 => {

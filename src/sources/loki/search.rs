@@ -6,7 +6,7 @@ use super::query::{LogQuery, nanos};
 use super::slices::{is_wide, named, slices};
 use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
-use crate::model::lines::LineView;
+use crate::model::lines::{LineRow, LineView};
 use crate::model::{Answer, Exchange, Fault, FaultKind, LineStore, Note, Rows, SafeText, Timestamp, Window};
 use crate::sources::http::looks_like_html;
 use crate::sources::lease::Budget;
@@ -95,7 +95,8 @@ impl Loki {
         made.append(&mut harvest.made);
         outcome?;
         harvest.say_rebuilt();
-        Ok(Answer { rows: Rows::Lines(Box::new(harvest.lines)), notes: harvest.notes })
+        let lines = copy(&harvest.lines, |_| true).0;
+        Ok(Answer { rows: Rows::Lines(Box::new(lines)), notes: harvest.notes })
     }
 
     /// Returns the slices to search, the newest first. A wide search is asked for its cost first: when it is too much,
@@ -206,15 +207,21 @@ fn now() -> Timestamp {
 
 /// Copies the lines that really hold one of the ids; the rest are counted.
 fn keep(all: &LineStore, needles: &[SmolStr]) -> (LineStore, usize) {
-    let (mut kept, mut dropped) = (LineStore::default(), 0);
-    let holds = |line: LineView<'_>| {
+    copy(all, |line| {
         needles.iter().any(|id| {
             contains_token(line.text(), id)
                 || line.metadata().chain(line.labels()).any(|(_, value)| contains_token(value, id))
         })
-    };
-    for line in all.iter() {
-        if holds(line) {
+    })
+}
+
+/// Copies lines, the last that came first, and counts those that are left out. Pages come newest first, and within one instant
+/// backward is the exact reverse of forward (Loki 2.2.1): so lines of one instant, as those of a stack trace, stand in the
+/// order in which they were written.
+fn copy(all: &LineStore, wanted: impl Fn(LineView<'_>) -> bool) -> (LineStore, usize) {
+    let (mut kept, mut dropped) = (LineStore::default(), 0);
+    for line in (0..all.len() as u32).rev().map(|row| all.line(LineRow(row))) {
+        if wanted(line) {
             let stream = kept.stream(&line.labels().collect::<Vec<_>>());
             kept.push(stream, line.at(), line.text(), &line.metadata().collect::<Vec<_>>(), line.exchange());
         } else {
