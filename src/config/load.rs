@@ -331,7 +331,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 32));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 33));
     }
 
     #[test]

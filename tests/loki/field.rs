@@ -12,6 +12,7 @@ use hopscope::sources::loki::Loki;
 use hopscope::world::Scenario;
 use secrecy::SecretString;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -37,7 +38,9 @@ pub(super) fn endpoint(url: &str, tenant: &str) -> HttpEndpoint {
 }
 
 async fn put(loki: &Loki, ask: &Ask) -> Reply {
-    let limits = Limits { requests: 5_000, ..Limits::default() };
+    // A machine with other work must not turn waits into answers.
+    let (request_timeout, timeout) = (Duration::from_secs(120), Duration::from_secs(600));
+    let limits = Limits { requests: 5_000, request_timeout, timeout, ..Limits::default() };
     loki.answer(ask, &Budget::new(SourceKind::Loki, &limits, CancellationToken::new())).await
 }
 
