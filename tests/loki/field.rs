@@ -39,7 +39,7 @@ pub(super) fn endpoint(url: &str, tenant: &str) -> HttpEndpoint {
 
 async fn put(loki: &Loki, ask: &Ask) -> Reply {
     // A machine with other work must not turn waits into answers.
-    let (request_timeout, timeout) = (Duration::from_secs(120), Duration::from_secs(600));
+    let (request_timeout, timeout) = (Duration::from_mins(2), Duration::from_mins(10));
     let limits = Limits { requests: 5_000, request_timeout, timeout, ..Limits::default() };
     loki.answer(ask, &Budget::new(SourceKind::Loki, &limits, CancellationToken::new())).await
 }
