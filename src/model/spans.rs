@@ -1,4 +1,4 @@
-//! Spans in columns: what a trace store returned, about 100 bytes a span.
+//! Spans in columns: what a trace store returned, with attributes, events and links packed into bytes.
 //!
 //! A decoder fills a store while bytes arrive: [`SpanStore::checkpoint`], attributes, events and links, then
 //! [`SpanStore::finish`], or [`SpanStore::roll_back`] when the span was cut. Rows keep the order of arrival.
