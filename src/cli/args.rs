@@ -158,6 +158,14 @@ pub enum Verb {
         /// What to do with them
         #[arg(value_enum)]
         action: ConfigVerb,
+        /// File to check instead of the one that is used
+        file: Option<PathBuf>,
+    },
+    /// Profiles of the configuration file
+    Profile {
+        /// Which
+        #[command(subcommand)]
+        action: ProfileVerb,
     },
 }
 
@@ -195,6 +203,18 @@ pub enum LogsVerb {
         /// End after so many
         #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
+    },
+}
+
+/// What can be done with profiles.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProfileVerb {
+    /// Print their names and sources, and which is used
+    List,
+    /// Make one the default: sets `default_profile` in the configuration file
+    Use {
+        /// Its name
+        name: String,
     },
 }
 

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod exit;
 pub mod logs;
 pub mod out;
+pub mod profiles;
 pub mod settings;
 pub mod signals;
 pub mod verbs;
@@ -24,6 +25,7 @@ use std::ffi::OsString;
 
 /// Runs the program with the process's arguments and returns its exit code.
 pub fn main() -> u8 {
+    keep_memory_private();
     let raw: Vec<OsString> = std::env::args_os().collect();
     let arguments = match Arguments::try_parse_from(&raw) {
         Ok(arguments) => arguments,
@@ -45,7 +47,8 @@ pub fn main() -> u8 {
         return out.failure(&Failure::mistake("--output", "this verb writes no JSON lines", fix)).code();
     }
     let done = match &arguments.verb {
-        Some(Verb::Config { action }) => verbs::config(&arguments, *action, &out),
+        Some(Verb::Config { action, file }) => profiles::config(&arguments, *action, file.as_deref(), &out),
+        Some(Verb::Profile { action }) => profiles::profile(&arguments, action, &out),
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)
         }
@@ -64,10 +67,31 @@ pub fn main() -> u8 {
     done.unwrap_or_else(|failure| out.failure(&failure)).code()
 }
 
+/// Sees to it that secrets stay in this process: no core dump is written, and no other process of the user may look into its
+/// memory. Where the system does not allow that, the program works all the same.
+fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
+}
+
 /// Looks for `-o json` in arguments that could not be parsed.
 fn wants_json(raw: &[OsString]) -> bool {
     let texts: Vec<&str> = raw.iter().filter_map(|argument| argument.to_str()).collect();
     let joined = ["-ojson", "-o=json", "--output=json"];
     texts.iter().any(|text| joined.contains(text))
         || texts.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn no_core_dump_is_written_and_nobody_looks_into_the_memory() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        super::keep_memory_private();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

@@ -12,6 +12,11 @@ use std::path::PathBuf;
 
 /// Loads the settings of this run, or all mistakes.
 pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
+    read(arguments)?.map_err(Failure::mistakes)
+}
+
+/// Loads the settings; the inner error holds what is wrong with them, the outer one why they cannot be read.
+pub fn read(arguments: &Arguments) -> Result<Result<Loaded, Vec<Mistake>>, Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let file = read_file(arguments)?;
     let flag = |flag, name, value: &Option<String>| value.clone().map(|value| (flag, name, value));
@@ -27,10 +32,11 @@ pub fn loaded(arguments: &Arguments) -> Result<Loaded, Failure> {
     let flags = flags.into_iter().flatten().collect();
     let layers =
         Layers { file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())), variable: &variable, flags };
-    let mut loaded = load(&layers).map_err(Failure::mistakes)?;
-    let mistakes: Vec<Mistake> =
-        arguments.budget.iter().filter_map(|part| loaded.limit("--budget", part).err()).collect();
-    if mistakes.is_empty() { Ok(loaded) } else { Err(Failure::mistakes(mistakes)) }
+    Ok(load(&layers).and_then(|mut loaded| {
+        let mistakes: Vec<Mistake> =
+            arguments.budget.iter().filter_map(|part| loaded.limit("--budget", part).err()).collect();
+        if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
+    }))
 }
 
 /// Returns the file that is read, and what names it; the user's own has no name.
@@ -46,7 +52,7 @@ pub fn file(arguments: &Arguments) -> Option<(PathBuf, Option<&'static str>)> {
 }
 
 /// The file named by flag or environment must be there; the user's own may be missing.
-fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure> {
+pub fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure> {
     let Some((path, named)) = file(arguments) else { return Ok(None) };
     let error = match std::fs::read_to_string(&path) {
         Ok(text) => return Ok(Some((path.display().to_string(), text))),

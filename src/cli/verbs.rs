@@ -1,6 +1,6 @@
 //! The verbs: one function each.
 
-use super::args::{Arguments, ConfigVerb, KindName};
+use super::args::{Arguments, KindName};
 use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, signals};
@@ -146,76 +146,6 @@ pub fn keys(out: &Out) -> Exit {
     }
     let line = |row: &Row| format!("{:<15} {:<17} {}\n", row.keys.join(" "), row.command, row.does);
     out.data(&commands.iter().map(line).fold(String::new(), |all, line| all + &line), Exit::Answered)
-}
-
-/// `hopscope config show|sources|check`.
-pub fn config(arguments: &Arguments, action: ConfigVerb, out: &Out) -> Result<Exit, Failure> {
-    #[derive(Serialize)]
-    struct Row {
-        name: crate::model::SafeText,
-        value: crate::model::SafeText,
-        origin: String,
-    }
-    #[derive(Serialize)]
-    struct ConfigReport {
-        schema: &'static str,
-        profile: String,
-        profiles: Vec<crate::model::SafeText>,
-        settings: Vec<Row>,
-        exit: u8,
-    }
-    let loaded = settings::loaded(arguments)?;
-    let rows: Vec<Row> = loaded
-        .settings
-        .into_iter()
-        .map(|setting| Row { name: setting.name, value: setting.value, origin: setting.origin.to_string() })
-        .collect();
-    if out.is_json() {
-        let settings = if action == ConfigVerb::Check { Vec::new() } else { rows };
-        let (profile, profiles) = (loaded.profile.name, loaded.profiles);
-        let report = ConfigReport { schema: "hopscope/config/1", profile, profiles, settings, exit: 0 };
-        return Ok(out.data(&json::write(&report), Exit::Answered));
-    }
-    let mut text = format!("profile {}\n", crate::model::SafeText::new(&loaded.profile.name).as_str());
-    match action {
-        ConfigVerb::Check => text.push_str("no mistakes\n"),
-        ConfigVerb::Sources => {
-            let line = |layer: &str, what: &str| format!("{layer:<12}{}\n", crate::model::SafeText::new(what).as_str());
-            let of = |layer: &str| rows.iter().filter(|row| row.origin.starts_with(layer)).count();
-            text.push_str(&line("built in", &format!("{} settings", of("built in"))));
-            let file = settings::file(arguments).map_or_else(
-                || "none: there is no home directory".to_owned(),
-                |(path, named)| {
-                    let path = path.display().to_string();
-                    let by = named.map_or("the user's own".to_owned(), |named| format!("named by {named}"));
-                    let is_there = std::path::Path::new(&path).exists();
-                    let used =
-                        if is_there { format!("{} settings", of(&format!("{path}:"))) } else { "not there".to_owned() };
-                    format!("{path} ({by}): {used}")
-                },
-            );
-            text.push_str(&line("file", &file));
-            for row in rows.iter().filter(|row| row.origin.starts_with("environment ")) {
-                let variable = row.origin.trim_start_matches("environment ");
-                text.push_str(&line("environment", &format!("{variable} sets {}", row.name.as_str())));
-            }
-            for row in rows.iter().filter(|row| row.origin.starts_with("--")) {
-                text.push_str(&line("flag", &format!("{} sets {}", row.origin, row.name.as_str())));
-            }
-            let known: Vec<&str> = loaded.profiles.iter().map(crate::model::SafeText::as_str).collect();
-            let known = if known.is_empty() { "none in the file".to_owned() } else { known.join(", ") };
-            text.push_str(&line("profiles", &known));
-        }
-        ConfigVerb::Show => {
-            let widest = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
-            let (names, values) = (widest(|row| row.name.width()), widest(|row| row.value.width()));
-            for row in &rows {
-                let (name, value) = (row.name.as_str(), row.value.as_str());
-                writeln!(text, "{name:<names$}  {value:<values$}  ({})", row.origin).expect("a string takes any text");
-            }
-        }
-    }
-    Ok(out.data(&text, Exit::Answered))
 }
 
 /// Opens the sources that are wanted; none at all is a mistake with a remedy.

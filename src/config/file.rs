@@ -37,6 +37,19 @@ pub fn read(path: &str, text: &str) -> (Entries, Vec<Mistake>) {
     (walk.entries, walk.mistakes)
 }
 
+/// Returns the text with `default_profile` set, and nothing else changed.
+pub fn with_default_profile(text: &str, name: &str) -> Result<String, String> {
+    let table = DeTable::parse(text).map_err(|error| format!("not TOML: {}", error.message()))?;
+    let value = toml::Value::String(name.to_owned()).to_string();
+    let mut changed = text.to_owned();
+    match table.get_ref().iter().find(|(key, _)| key.get_ref() == "default_profile") {
+        Some((_, written)) => changed.replace_range(written.span(), &value),
+        // Settings of the top level stand before the first table.
+        None => changed.insert_str(0, &format!("default_profile = {value}\n")),
+    }
+    Ok(changed)
+}
+
 struct Walk<'a> {
     path: &'a str,
     text: &'a str,
@@ -111,5 +124,23 @@ impl Walk<'_> {
             }
         };
         self.mistake(place, &format!("unknown key `{key}` in {at}"), &fix);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_profile_is_set_and_nothing_else() {
+        let cases = [
+            ("# mine\n[profile.a.loki]\n", "default_profile = \"b\"\n# mine\n[profile.a.loki]\n"),
+            ("x = 1\ndefault_profile = 'a' # why\n[t]\n", "x = 1\ndefault_profile = \"b\" # why\n[t]\n"),
+            ("[t]\ndefault_profile = \"a\"\n", "default_profile = \"b\"\n[t]\ndefault_profile = \"a\"\n"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(with_default_profile(text, "b").as_deref(), Ok(wanted));
+        }
+        assert!(with_default_profile("= broken", "b").is_err());
     }
 }

@@ -15,5 +15,8 @@ pub use now::read_now;
 pub use run::{Rounds, drive};
 pub use sources::SourceSet;
 
+/// Ends the programs that print secrets, for a process that ends without unwinding.
+pub use crate::sources::secret::end_all as end_programs;
+
 #[cfg(test)]
 mod tests;

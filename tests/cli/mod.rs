@@ -2,6 +2,7 @@
 
 mod demo;
 mod logs;
+mod profiles;
 
 use serde_json::Value;
 use std::fs;

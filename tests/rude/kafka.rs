@@ -43,6 +43,34 @@ fn after_versions(request: &[u8], then: Vec<Act>) -> Vec<Act> {
     if request[1] == VERSIONS { vec![frame(request, &offer(0, &ALL)), Act::Next] } else { then }
 }
 
+/// Takes any mechanism, and repeats what it is shown in the words of its refusal.
+pub(super) fn repeats_logins(request: &[u8]) -> Vec<Act> {
+    const HANDSHAKE: u8 = 17;
+    const AUTHENTICATE: u8 = 36;
+    match request[1] {
+        VERSIONS => {
+            let rows = [ALL.as_slice(), &[[17, 0, 1], [36, 0, 2]]].concat();
+            vec![frame(request, &offer(0, &rows)), Act::Next]
+        }
+        HANDSHAKE => vec![frame(request, &[0, 0, 0, 0, 0, 0]), Act::Next],
+        AUTHENTICATE => {
+            // Version 2: an empty header, error 58, the words, no bytes, no life, no tags.
+            let words = String::from_utf8_lossy(&request[8..]).replace(['\0', '\u{1}'], " ");
+            let mut body = vec![0, 0, 58];
+            let mut length = words.len() as u32 + 1;
+            while length >= 0x80 {
+                body.push(length as u8 | 0x80);
+                length >>= 7;
+            }
+            body.push(length as u8);
+            body.extend(words.bytes());
+            body.extend([1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            vec![frame(request, &body)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 const CASES: &[Case] = &[
     ("never answers", |_| vec![Act::Hold], FaultKind::TimedOut, 5),
     ("stalls in a frame", |_| vec![Act::Send(vec![0, 0, 0, 99, 0]), Act::Hold], FaultKind::TimedOut, 5),

@@ -2,18 +2,72 @@
 
 use super::peer::{Act, Framing, Peer};
 use super::{TRACE, run, text};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hopscope::model::SourceKind;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// Each has a sign that percent, JSON and HTML forms write differently.
 const HEADER: &str = "canary-header-51d0c7";
 const VARIABLE: &str = "canary-variable-9be214";
 const FILE: &str = "canary-file-e03a6f";
 const OTHER_FILE: &str = "canary-other-file-77c1d8";
 const ADDRESS: &str = "canary-address-2f60ab";
-const ALL: [&str; 5] = [HEADER, VARIABLE, FILE, OTHER_FILE, ADDRESS];
+const COMMAND: &str = "canary&command/4d17e2";
+const PASSWORD_FILE: &str = "canary/password+file-0a9c4e";
+const PASSWORD_VARIABLE: &str = "canary\"password=variable-66d1";
+const PASSWORD_COMMAND: &str = "canary password?command-b31f";
+const HEADER_FILE: &str = "canary-header-file-c8e55a";
+const HEADER_VARIABLE: &str = "canary-header-variable-1f09";
+const HEADER_COMMAND: &str = "canary-header-command-92ab";
+const ALL: [&str; 12] = [
+    HEADER,
+    VARIABLE,
+    FILE,
+    OTHER_FILE,
+    ADDRESS,
+    COMMAND,
+    PASSWORD_FILE,
+    PASSWORD_VARIABLE,
+    PASSWORD_COMMAND,
+    HEADER_FILE,
+    HEADER_VARIABLE,
+    HEADER_COMMAND,
+];
+
+/// The forms of a canary that no output may hold: as it is, as JSON writes it, percent-encoded, and in base64 alone, behind
+/// a user, and as SASL sends it.
+fn forms(canary: &str) -> Vec<String> {
+    let percent: String = canary
+        .bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect();
+    let encoded =
+        [canary.to_owned(), format!("reader:{canary}"), format!("\0reader\0{canary}")].map(|text| BASE64.encode(text));
+    let json = serde_json::to_string(canary).unwrap();
+    let mut all = vec![canary.to_owned(), json.trim_matches('"').to_owned(), percent.to_lowercase(), percent];
+    // The last group may hold other bytes behind it.
+    all.extend(encoded.map(|text| text[..text.len() - 4].to_owned()));
+    all
+}
+
+/// Says which canary stands in a text, and where.
+fn found(text: &str) -> Option<(&'static str, String)> {
+    ALL.into_iter().find_map(|canary| {
+        let form = forms(canary).into_iter().find(|form| text.contains(form.as_str()))?;
+        let line = text.lines().find(|line| line.contains(&form)).unwrap_or_default();
+        Some((canary, line.to_owned()))
+    })
+}
 
 /// What a server does about a request.
 type Manner = (&'static str, fn(&[u8]) -> Vec<Act>);
@@ -36,6 +90,41 @@ const MANNERS: &[Manner] = &[
     ("repeats the headers of what it refuses", |request| echo("401 Unauthorized", request)),
     ("repeats the headers of what it cannot do", |request| echo("500 Internal Server Error", request)),
     ("repeats the headers in a good answer", |request| echo("200 OK", request)),
+    ("repeats them in base64", |request| answer("403 Forbidden", "", &BASE64.encode(request))),
+    ("repeats them percent-encoded", |request| {
+        let all = request.iter().fold(String::new(), |all, byte| all + &format!("%{byte:02x}"));
+        let plain = String::from_utf8_lossy(request).replace('/', "%2F").replace('"', "%22").replace(['\r', '\n'], " ");
+        answer("400 Bad Request", "", &format!("{plain} {all}"))
+    }),
+    ("repeats them as JSON", |request| {
+        let words = serde_json::to_string(&String::from_utf8_lossy(request)).unwrap();
+        answer("401 Unauthorized", "", &format!("{{\"error\":{words}}}"))
+    }),
+    ("repeats them as an error in a good answer", |request| {
+        let words = serde_json::to_string(&String::from_utf8_lossy(request)).unwrap();
+        answer(
+            "200 OK",
+            "",
+            &format!(
+                "{{\"data\":null,\"errors\":[{{\"code\":500,\"msg\":{words}}}],\"status\":\"error\",\"error\":{words}}}"
+            ),
+        )
+    }),
+    ("leads elsewhere with them", |request| {
+        let secret = String::from_utf8_lossy(request)
+            .lines()
+            .find_map(|line| {
+                line.split_once(": ")
+                    .filter(|(name, _)| *name == "authorization" || *name == "x-api-key")
+                    .map(|(_, value)| value.to_owned())
+            })
+            .unwrap_or_default();
+        answer(
+            "302 Found",
+            &format!("location: http://127.0.0.1:1/login/{}?t={secret}\r\n", secret.replace(' ', "/")),
+            "",
+        )
+    }),
     ("leads elsewhere", |_| answer("302 Found", "location: http://127.0.0.1:1/login\r\n", "")),
     ("closes at once", |_| Vec::new()),
     ("sends noise", |_| vec![Act::Send(b"\x00\x01\x02 noise".to_vec())]),
@@ -48,12 +137,18 @@ const ASKING: &[&[&str]] = &[
     &["follow", TRACE, "-v"],
     &["follow", TRACE, "-v", "-o", "json"],
     &["follow", "order-4711", "-v", "-o", "json"],
+    &["logs", "query", "{app=\"x\"}", "-v"],
+    &["doctor", "-v"],
+    &["doctor", "-o", "json"],
+    &["--print", "text", "--keys", "<Enter>"],
 ];
 /// Verbs that only look at the settings.
 const LOOKING: &[&[&str]] = &[
     &["config", "show"],
     &["config", "show", "-o", "json"],
+    &["config", "sources", "-o", "json"],
     &["config", "check"],
+    &["profile", "list", "-o", "json"],
     &["now", "--profile", "nobody"],
     &["now", "--profile", "nobody", "-o", "json"],
 ];
@@ -65,10 +160,7 @@ fn leaks(name: &str, config: &str, variables: &[(&str, &str)], verbs: &[&[&str]]
         let ran = run(verb, config, variables);
         let all = text(&ran.stdout) + &text(&ran.stderr);
         assert!(!all.is_empty(), "{name}: {verb:?} says something");
-        leaks.extend(ALL.iter().filter(|canary| all.contains(**canary)).map(|found| {
-            let line = all.lines().find(|line| line.contains(found)).unwrap_or_default();
-            format!("{name}: {verb:?} shows {found}: {line}")
-        }));
+        leaks.extend(found(&all).map(|(canary, line)| format!("{name}: {verb:?} shows {canary}: {line}")));
     }
     leaks
 }
@@ -87,11 +179,25 @@ type Way = (&'static str, String, Vec<(String, String)>);
 fn ways(source: SourceKind, home: &TempDir) -> Vec<Way> {
     let variable = format!("HOPSCOPE_{}_TOKEN_FILE", source.name().to_uppercase());
     let other = secret_file(home, "other", OTHER_FILE);
+    let none = Vec::new;
+    let printed = |name: &str, canary: &str| {
+        let path = secret_file(home, name, canary);
+        format!("[\"cat\", \"{path}\"]")
+    };
+    let user = |lines: String| format!("user = \"reader\"\n{lines}");
+    let exported = |canary: &str| vec![("SHOP_SECRET".to_owned(), canary.to_owned())];
     vec![
-        (HEADER, format!("headers = {{ X-Api-Key = \"{HEADER}\" }}"), Vec::new()),
-        (VARIABLE, "token_env = \"SHOP_TOKEN\"".to_owned(), vec![("SHOP_TOKEN".to_owned(), VARIABLE.to_owned())]),
-        (FILE, format!("token_file = \"{}\"", secret_file(home, "token", FILE)), Vec::new()),
+        (HEADER, format!("headers = {{ X-Api-Key = \"{HEADER}\" }}"), none()),
+        (VARIABLE, "token_env = \"SHOP_SECRET\"".to_owned(), exported(VARIABLE)),
+        (FILE, format!("token_file = \"{}\"", secret_file(home, "token", FILE)), none()),
         (OTHER_FILE, String::new(), vec![(variable, other)]),
+        (COMMAND, format!("token_command = {}", printed("c", COMMAND)), none()),
+        (PASSWORD_FILE, user(format!("password_file = \"{}\"", secret_file(home, "p", PASSWORD_FILE))), none()),
+        (PASSWORD_VARIABLE, user("password_env = \"SHOP_SECRET\"".to_owned()), exported(PASSWORD_VARIABLE)),
+        (PASSWORD_COMMAND, user(format!("password_command = {}", printed("q", PASSWORD_COMMAND))), none()),
+        (HEADER_FILE, format!("headers_file = {{ X-Api-Key = \"{}\" }}", secret_file(home, "h", HEADER_FILE)), none()),
+        (HEADER_VARIABLE, "headers_env = { X-Api-Key = \"SHOP_SECRET\" }".to_owned(), exported(HEADER_VARIABLE)),
+        (HEADER_COMMAND, format!("headers_command = {{ X-Api-Key = {} }}", printed("k", HEADER_COMMAND)), none()),
     ]
 }
 
@@ -104,12 +210,17 @@ fn check(source: SourceKind) {
             let config = format!("[profile.shop.{source}]\nurl = \"http://{}\"\n{lines}\n", peer.address);
             let variables: Vec<(&str, &str)> =
                 variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            wrong.extend(leaks(&format!("{source} that {name}"), &config, &variables, ASKING));
+            // Every verb for one secret of each form; two verbs see what all others see.
+            let verbs = if [HEADER, VARIABLE, PASSWORD_FILE].contains(&canary) { ASKING } else { &ASKING[2..4] };
+            wrong.extend(leaks(&format!("{source} that {name}"), &config, &variables, verbs));
             if *name == MANNERS[0].0 {
                 wrong.extend(leaks("settings", &config, &variables, LOOKING));
             }
             let texts = peer.texts();
-            let arrived = !texts.is_empty() && texts.iter().all(|request| request.contains(canary));
+            let basic = BASE64.encode(format!("reader:{canary}"));
+            let came = |request: &String| request.contains(canary) || request.contains(&basic);
+            // The console makes requests of its own, and what no verb asks of this source has none.
+            let arrived = !texts.is_empty() && texts.iter().filter(|text| text.contains("HTTP/1.1")).all(came);
             if !arrived {
                 wrong.push(format!("{source} that {name}: {canary} did not come with each request: {texts:?}"));
             }
@@ -188,4 +299,103 @@ fn a_secret_in_the_wrong_place_is_refused_without_repeating_it() {
         wrong.extend(leaks(config, config, &[], LOOKING));
     }
     super::none(&wrong);
+}
+
+/// A program that prints a secret sees no other secret: neither in its environment nor in its arguments.
+#[test]
+fn programs_see_no_secret_of_others() {
+    let home = TempDir::new().unwrap();
+    let seen = home.path().join("seen");
+    let script = secret_file(
+        &home,
+        "script",
+        &format!(
+            "tr '\\0' '\\n' < /proc/self/environ >> '{0}'; cat /proc/$$/cmdline /proc/$PPID/cmdline >> '{0}'; echo {COMMAND}",
+            seen.display()
+        ),
+    );
+    let peer = Peer::start(Framing::Http, Arc::new(|_: usize, _: &[u8]| answer("200 OK", "", r#"{"data":[]}"#)));
+    let config = format!(
+        "[profile.shop.jaeger]\nurl = \"http://{0}\"\ntoken_command = [\"sh\", \"{script}\"]\n\
+         [profile.shop.loki]\nurl = \"http://{0}\"\ntoken_env = \"SHOP_SECRET\"\nheaders_env = {{ X-Key = \"OTHER_SECRET\" }}\n\
+         [profile.later.kafka]\nbootstrap = \"a:1\"\npassword_env = \"THIRD_SECRET\"\n[limits]\nrequests = 9\n",
+        peer.address
+    );
+    let config = config.replace("[limits]\nrequests = 9\n", "");
+    let variables = [
+        ("SHOP_SECRET", VARIABLE),
+        ("OTHER_SECRET", HEADER_VARIABLE),
+        ("THIRD_SECRET", PASSWORD_FILE),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    run(&["now", "--profile", "shop"], &config, &variables);
+    let seen = String::from_utf8_lossy(&std::fs::read(seen).unwrap()).into_owned();
+    assert!(seen.contains("PATH="), "{seen}");
+    assert_eq!(found(&seen), None);
+}
+
+/// A broker that repeats what it was sent, in the words and in the bytes of its refusal.
+#[test]
+fn kafka_gets_its_secrets_and_nobody_else_does() {
+    let home = TempDir::new().unwrap();
+    let file = secret_file(&home, "file", PASSWORD_FILE);
+    let shell = secret_file(&home, "printed", PASSWORD_COMMAND);
+    let token = secret_file(&home, "token", FILE);
+    let properties = secret_file(
+        &home,
+        "client.properties",
+        &format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=a.PlainLoginModule required username=\"reader\" password=\"{OTHER_FILE}\";\n"
+        ),
+    );
+    let plain = "security_protocol = \"SASL_PLAINTEXT\"\nsasl_mechanism = \"PLAIN\"\nuser = \"reader\"\n";
+    let bearer = "security_protocol = \"SASL_PLAINTEXT\"\nsasl_mechanism = \"OAUTHBEARER\"\n";
+    let ways = [
+        (PASSWORD_FILE, format!("{plain}password_file = \"{file}\"\n")),
+        (PASSWORD_COMMAND, format!("{plain}password_command = [\"cat\", \"{shell}\"]\n")),
+        (PASSWORD_VARIABLE, format!("{plain}password_env = \"SHOP_SECRET\"\n")),
+        (FILE, format!("{bearer}token_file = \"{token}\"\n")),
+        (OTHER_FILE, format!("properties_file = \"{properties}\"\n")),
+    ];
+    let mut wrong = Vec::new();
+    for (canary, lines) in ways {
+        let peer =
+            Peer::start(Framing::Kafka, Arc::new(|_: usize, request: &[u8]| super::kafka::repeats_logins(request)));
+        let config = format!("[profile.shop.kafka]\nbootstrap = \"{}\"\n{lines}", peer.address);
+        let variables = [("SHOP_SECRET", PASSWORD_VARIABLE), ("PATH", "/usr/bin:/bin")];
+        let verbs: &[&[&str]] = &[&["now", "-v"], &["now", "-v", "-o", "json"], &["doctor"], &["queue", "lag", "-v"]];
+        wrong.extend(leaks(canary, &config, &variables, verbs));
+        wrong.extend(leaks(canary, &config, &variables, LOOKING));
+        let arrived = peer.texts().iter().any(|request| request.contains(canary));
+        if !arrived {
+            wrong.push(format!("{canary} did not come"));
+        }
+    }
+    super::none(&wrong);
+}
+
+/// A pipe in the place of a file could be waited for without end.
+#[test]
+fn a_pipe_is_no_secret_file() {
+    let home = TempDir::new().unwrap();
+    let pipe = home.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let pipe = pipe.display();
+    for (source, line) in [
+        ("jaeger", format!("url = \"http://127.0.0.1:9\"\ntoken_file = \"{pipe}\"")),
+        ("loki", format!("url = \"http://127.0.0.1:9\"\nuser = \"u\"\npassword_file = \"{pipe}\"")),
+        ("loki", format!("url = \"http://127.0.0.1:9\"\nheaders_file = {{ X-A = \"{pipe}\" }}")),
+        (
+            "kafka",
+            format!(
+                "bootstrap = \"127.0.0.1:9\"\nsasl_mechanism = \"PLAIN\"\nuser = \"u\"\npassword_file = \"{pipe}\""
+            ),
+        ),
+        ("kafka", format!("bootstrap = \"127.0.0.1:9\"\nproperties_file = \"{pipe}\"")),
+    ] {
+        let ran = run(&["config", "check"], &format!("[profile.a.{source}]\n{line}\n"), &[]);
+        assert_eq!(ran.status.code(), Some(2), "{line}");
+        assert!(text(&ran.stderr).contains("not a regular file"), "{line}: {}", text(&ran.stderr));
+    }
 }

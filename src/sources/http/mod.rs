@@ -11,7 +11,7 @@ use super::secret::Hush;
 use super::shell::quote;
 use super::tls;
 use crate::config::{HttpEndpoint, HttpLogin};
-use crate::model::{Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
+use crate::model::{Answer, Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
 use client::Ready;
 use login::Logins;
 use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -244,6 +244,16 @@ impl Http {
     pub fn fault(&self, kind: FaultKind, asked: &SafeText, came: SafeText, hint: &'static str) -> Fault {
         let came = self.hush().text(came);
         Fault { source: self.source, kind, asked: asked.clone(), came, hint: SafeText::own(hint) }
+    }
+
+    /// Takes secrets out of an answer's notes, which can hold the server's own words.
+    pub fn without_secrets(&self, outcome: Result<Answer, Fault>) -> Result<Answer, Fault> {
+        outcome.map(|mut answer| {
+            for note in &mut answer.notes {
+                note.text = self.hush().text(note.text.clone());
+            }
+            answer
+        })
     }
 
     /// Returns what takes this endpoint's secrets out of words.

@@ -280,7 +280,7 @@ impl Jaeger {
                     panic!("questions go to the kind of source that answers them")
                 }
             };
-            Reply { outcome, exchanges: made }
+            Reply { outcome: self.http.without_secrets(outcome), exchanges: made }
         })
     }
 }

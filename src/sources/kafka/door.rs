@@ -120,6 +120,12 @@ impl Door {
 
     /// Logs in on a fresh connection to `address`. Returns when the broker will want it anew.
     pub(super) async fn login(&self, line: &mut Line, address: &str) -> Result<Option<Instant>, NoEntry> {
+        let entered = self.enter(line, address).await;
+        // Brokers and token endpoints like to say what they refused.
+        entered.map_err(|entry| NoEntry { broken: self.hushed(entry.broken), ..entry })
+    }
+
+    async fn enter(&self, line: &mut Line, address: &str) -> Result<Option<Instant>, NoEntry> {
         let Some(prover) = &self.prover else { return Ok(None) };
         let refused = |what: String| {
             Broken::new(FaultKind::Refused, what).with_hint("check user, secret and mechanism in the profile")

@@ -103,7 +103,7 @@ impl Source for Loki {
                 | Ask::Topics
                 | Ask::Queues => panic!("questions go to the kind of source that answers them"),
             };
-            Reply { outcome, exchanges: made }
+            Reply { outcome: self.http.without_secrets(outcome), exchanges: made }
         })
     }
 

@@ -133,6 +133,7 @@ impl Guard {
     /// Gives the terminal back and ends the process, whatever its other threads are waiting for.
     pub(super) fn force(&self, code: i32) -> ! {
         self.leave();
+        crate::investigate::end_programs();
         signal_hook::low_level::exit(code)
     }
 
