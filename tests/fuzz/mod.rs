@@ -1,5 +1,6 @@
 //! Each target over its corpus, as `cargo test` runs it. `run` beside this file goes on from there with libFuzzer.
 
+mod laws;
 mod targets;
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use hopscope::correlate::{Hunt, Settings, Step};
 use hopscope::decode::headers::{self as families, propagation};
 use hopscope::decode::stream::{Framer, Next, Notes, Shape};
 use hopscope::decode::{attributes as conventions, batches as batch, ids as tokens, jaeger as internal};
-use hopscope::decode::{logline as line, loki as lines, otlp as v3};
+use hopscope::decode::{logline as line, loki as lines, otlp as v3, rest as rest_proxy};
 use hopscope::diagnose;
 use hopscope::export::waterfall::{Folding, Waterfall};
 use hopscope::export::{Look, Report, json, text as writing};
@@ -241,6 +241,15 @@ pub fn logline(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let read = line::read(&text);
     assert!(!read.message.contains('\n'), "a message is one line: {:?}", read.message);
+}
+
+pub fn rest(bytes: &[u8]) {
+    drop(rest_proxy::page::<rest_proxy::Cluster>(bytes));
+    drop(rest_proxy::page::<rest_proxy::Group>(bytes));
+    drop(rest_proxy::page::<rest_proxy::Lag>(bytes));
+    drop(rest_proxy::page::<rest_proxy::Topic>(bytes));
+    drop(rest_proxy::page::<rest_proxy::Partition>(bytes));
+    drop(rest_proxy::refusal(&String::from_utf8_lossy(bytes)));
 }
 
 pub fn logql(bytes: &[u8]) {

@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("loki-limits", readers::loki_limits),
     ("otlp", readers::otlp),
     ("properties", readers::properties),
+    ("rest", readers::rest),
     ("story", readers::story),
     ("stream", readers::stream),
     ("text", readers::text),

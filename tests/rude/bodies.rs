@@ -4,7 +4,7 @@
 use super::clients::{CLIENTS, Client};
 use super::http::{CHUNKED, LOGIN, SINCE, answer, send};
 use super::peer::{Act, Framing, Peer};
-use super::{LONG, SHORT, ask_within, none, question, wrongs_within};
+use super::{SHORT, ask_within, none, question, wrongs_within};
 use End::{Fails, Noted, Rows, Strange};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Bytes that one question may receive here: more than any body that ends.
 const BYTES: u64 = 32 << 20;
+/// Milliseconds for a question whose answer ends: a debug build on a busy machine reads tens of MB.
+const LONG: u64 = 300_000;
 /// Levels of nesting. A reader that calls itself for each of them ends the process.
 const DEEP: usize = 2_000_000;
 /// Requests for the data at most: three tries, and as many for less of it.

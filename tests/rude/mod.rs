@@ -146,7 +146,8 @@ fn wrongs_within(
 ) -> Vec<String> {
     let home = TempDir::new().unwrap();
     let file = home.path().join("config.toml");
-    std::fs::write(&file, format!("[limits]\nbytes = \"{}KiB\"\n", bytes >> 10)).unwrap();
+    std::fs::write(&file, format!("[limits]\nbytes = \"{}KiB\"\nrequest_timeout = \"{patience}ms\"\n", bytes >> 10))
+        .unwrap();
     let mut command = Command::new("/bin/sh");
     command.env_clear().env("HOME", home.path()).env("HOPSCOPE_CONFIG", &file);
     command.args(["-c", &format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hopscope")]);
