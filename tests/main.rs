@@ -14,5 +14,6 @@ mod scale;
 mod scenarios;
 mod screens;
 mod tidy;
+mod traces;
 mod wire;
 mod world;

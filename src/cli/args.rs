@@ -11,9 +11,11 @@ const AFTER: &str = "\
 Exit codes: 0 answered; 1 answered, nothing found; 2 usage or configuration; 3 refused by the sources;
   4 partial: a source was missing or cut off; 5 no answer; 6 version not supported; 7 own budget spent;
   130 interrupted; 143 terminated.
-Environment: HOPSCOPE_CONFIG, HOPSCOPE_PROFILE, HOPSCOPE_JAEGER_URL, HOPSCOPE_LOKI_URL, HOPSCOPE_KAFKA,
-  HOPSCOPE_JAEGER_TENANT, HOPSCOPE_LOKI_TENANT, HOPSCOPE_JAEGER_TOKEN_FILE, HOPSCOPE_LOKI_TOKEN_FILE,
-  HOPSCOPE_KAFKA_PROPERTIES, HOPSCOPE_KAFKA_REST_URL, HOPSCOPE_TIMEOUT, HOPSCOPE_REQUEST_TIMEOUT. Flags win over the environment, the environment over the file.
+Environment: HOPSCOPE_CONFIG, HOPSCOPE_PROFILE, HOPSCOPE_JAEGER_URL, HOPSCOPE_TEMPO_URL, HOPSCOPE_LOKI_URL,
+  HOPSCOPE_GRAFANA_URL, HOPSCOPE_GRAFANA_TOKEN_FILE, HOPSCOPE_KAFKA,
+  HOPSCOPE_JAEGER_TENANT, HOPSCOPE_TEMPO_TENANT, HOPSCOPE_LOKI_TENANT, HOPSCOPE_JAEGER_TOKEN_FILE,
+  HOPSCOPE_TEMPO_TOKEN_FILE, HOPSCOPE_LOKI_TOKEN_FILE, HOPSCOPE_KAFKA_PROPERTIES,
+  HOPSCOPE_KAFKA_REST_URL, HOPSCOPE_TIMEOUT, HOPSCOPE_REQUEST_TIMEOUT. Flags win over the environment, the environment over the file.
 Without any set-up: hopscope demo";
 
 /// Follows one message or request through Jaeger, Loki and Kafka.
@@ -34,9 +36,15 @@ pub struct Arguments {
     /// Address of Jaeger's query service
     #[arg(long, global = true, value_name = "URL")]
     pub jaeger: Option<String>,
+    /// Address of Tempo
+    #[arg(long, global = true, value_name = "URL")]
+    pub tempo: Option<String>,
     /// Address of Loki
     #[arg(long, global = true, value_name = "URL")]
     pub loki: Option<String>,
+    /// Address of Grafana, when traces and logs can only be reached through it
+    #[arg(long, global = true, value_name = "URL")]
+    pub grafana: Option<String>,
     /// Bootstrap brokers of Kafka
     #[arg(long, global = true, value_name = "HOST:PORT,...")]
     pub kafka: Option<String>,
@@ -137,7 +145,7 @@ pub enum Verb {
         #[command(subcommand)]
         action: LogsVerb,
     },
-    /// An embedded Jaeger, Loki and Kafka on loopback that tell a live incident; needs no set-up
+    /// An embedded Jaeger, Tempo, Loki and Kafka on loopback that tell a live incident; needs no set-up
     Demo {
         /// Incident to tell
         #[arg(long, default_value = "checkout", value_parser = ["checkout"])]
@@ -145,7 +153,7 @@ pub enum Verb {
         /// Only serve, until interrupted
         #[arg(long)]
         serve: bool,
-        /// First of four ports in a row (Jaeger, Loki, two brokers) instead of free ones
+        /// First of five ports in a row (Jaeger, Loki, two brokers, Tempo) instead of free ones
         #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65531))]
         port_base: Option<u16>,
     },

@@ -43,6 +43,7 @@ pub fn run(
         options.jaeger_port = base;
         options.loki_port = base + 1;
         options.kafka_ports = vec![base + 2, base + 3];
+        options.tempo_port = base + 4;
     }
     let runtime = verbs::runtime()?;
     let running = runtime.block_on(start(Scenario::checkout(), options)).map_err(|error| {
@@ -74,6 +75,7 @@ pub fn profile(running: &Running) -> Profile {
     Profile {
         name: "demo".into(),
         jaeger: Some(http(&running.jaeger)),
+        tempo: None,
         loki: Some(http(&running.loki)),
         loki_selector: None,
         kafka: Some(KafkaEndpoint { bootstrap, ..KafkaEndpoint::default() }),
@@ -94,6 +96,7 @@ fn announce(running: &Running, out: Out) -> String {
     struct DemoReport<'a> {
         schema: &'static str,
         jaeger: &'a str,
+        tempo: &'a str,
         loki: &'a str,
         kafka: &'a str,
         examples: Vec<Example<'a>>,
@@ -103,11 +106,12 @@ fn announce(running: &Running, out: Out) -> String {
         .iter()
         .map(|example| Example { label: example.label, id: &example.id, shows: example.shows })
         .collect();
-    let (jaeger, loki, kafka) = (running.jaeger.as_str(), running.loki.as_str(), running.kafka.as_str());
+    let (jaeger, tempo) = (running.jaeger.as_str(), running.tempo.as_str());
+    let (loki, kafka) = (running.loki.as_str(), running.kafka.as_str());
     if out.is_json() {
-        return json::write(&DemoReport { schema: "hopscope/demo/1", jaeger, loki, kafka, examples });
+        return json::write(&DemoReport { schema: "hopscope/demo/1", jaeger, tempo, loki, kafka, examples });
     }
-    let mut text = format!("jaeger {jaeger}\nloki   {loki}\nkafka  {kafka}\n\n");
+    let mut text = format!("jaeger {jaeger}\ntempo  {tempo}\nloki   {loki}\nkafka  {kafka}\n\n");
     let flags = format!("--jaeger {jaeger} --loki {loki} --kafka {kafka}");
     for example in examples {
         let (label, id, shows) = (example.label, SafeText::new(example.id), example.shows);

@@ -23,7 +23,9 @@ pub fn read(arguments: &Arguments) -> Result<Result<Loaded, Vec<Mistake>>, Failu
     let flags = [
         flag("--profile", "default_profile", &arguments.profile),
         flag("--jaeger", "jaeger.url", &arguments.jaeger),
+        flag("--tempo", "tempo.url", &arguments.tempo),
         flag("--loki", "loki.url", &arguments.loki),
+        flag("--grafana", "grafana.url", &arguments.grafana),
         flag("--kafka", "kafka.bootstrap", &arguments.kafka),
         flag("--kafka-rest", "kafka_rest.url", &arguments.kafka_rest),
         flag("--kafka-config", "kafka.properties_file", &arguments.kafka_config),

@@ -152,7 +152,8 @@ pub fn keys(out: &Out) -> Exit {
 pub fn open(arguments: &Arguments, profile: &Profile) -> Result<SourceSet, Failure> {
     let sources = SourceSet::open(profile).only(&settings::kinds(arguments));
     if sources.is_empty() {
-        let fix = "give --jaeger URL, --loki URL or --kafka HOST:PORT, write a profile, or try: hopscope demo";
+        let fix =
+            "give --jaeger URL, --tempo URL, --loki URL or --kafka HOST:PORT, write a profile, or try: hopscope demo";
         return Err(Failure::mistake("configuration", "no source is configured that could be asked", fix));
     }
     Ok(sources)

@@ -5,7 +5,7 @@ use super::kafka;
 use super::keys::{self, KEYS, Kind};
 use super::limits::Limits;
 use super::mistake::Mistake;
-use super::profile::{HttpEndpoint, HttpLogin, Profile, Way};
+use super::profile::{Door, HttpEndpoint, HttpLogin, Profile, Way};
 use super::security::Section;
 use crate::model::SafeText;
 use secrecy::SecretString;
@@ -175,6 +175,25 @@ fn assemble(
             limits.set(name, value).ok();
         }
     }
+    let mut http = |source: &'static str, tenant: &str| {
+        let (ignored, mistakes) = (&mut *ignored, &mut *mistakes);
+        endpoint(source, tenant, Section { source, values, variable, hidden, ignored, mistakes })
+    };
+    let (mut jaeger, mut tempo) = (http("jaeger", "x-tenant"), http("tempo", "X-Scope-OrgID"));
+    let (mut loki, grafana) = (http("loki", "X-Scope-OrgID"), http("grafana", ""));
+    if let Some(grafana) = grafana {
+        let uid = |name: &str| text(name).map(str::to_owned);
+        let (of_jaeger, of_tempo) = (uid("grafana.jaeger_uid"), uid("grafana.tempo_uid"));
+        let through = |uid: Option<String>| Some(HttpEndpoint { grafana: Some(Door { uid }), ..grafana.clone() });
+        // What has an address of its own is reached there. Of two stores of traces, one that is named is meant alone.
+        let is_named = jaeger.is_some() || tempo.is_some() || of_jaeger.is_some() || of_tempo.is_some();
+        for (own, uid) in [(&mut jaeger, of_jaeger), (&mut tempo, of_tempo)] {
+            if own.is_none() && (uid.is_some() || !is_named) {
+                *own = through(uid);
+            }
+        }
+        loki = loki.or_else(|| through(uid("grafana.loki_uid")));
+    }
     let kafka = kafka::endpoint(Section { source: "kafka", values, variable, hidden, ignored, mistakes });
     let kafka_rest = endpoint(
         "kafka_rest",
@@ -184,16 +203,9 @@ fn assemble(
     let (kafka, kafka_rest) = one_way(values, kafka, kafka_rest, mistakes);
     Profile {
         name,
-        jaeger: endpoint(
-            "jaeger",
-            "x-tenant",
-            Section { source: "jaeger", values, variable, hidden, ignored, mistakes },
-        ),
-        loki: endpoint(
-            "loki",
-            "X-Scope-OrgID",
-            Section { source: "loki", values, variable, hidden, ignored, mistakes },
-        ),
+        jaeger,
+        tempo,
+        loki,
         loki_selector: text("loki.selector").map(str::to_owned),
         kafka,
         kafka_rest,
@@ -229,7 +241,18 @@ fn one_way<A, B>(
 fn endpoint(source: &'static str, tenant_header: &str, mut section: Section<'_>) -> Option<HttpEndpoint> {
     let mut headers = Vec::new();
     if let Some(tenant) = section.text("tenant") {
-        headers.push((tenant_header.to_owned(), SecretString::from(tenant.to_owned())));
+        let is_victoria = section.text("url").is_some_and(|url| url.trim_end_matches('/').ends_with("/select/jaeger"));
+        // VictoriaTraces knows tenants by two numbers.
+        let (account, project) = tenant.split_once(':').unwrap_or((tenant, "0"));
+        let named = if is_victoria {
+            vec![("AccountID", account), ("ProjectID", project)]
+        } else {
+            vec![(tenant_header, tenant)]
+        };
+        headers.extend(named.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value.to_owned()))));
+    }
+    if let Some(organisation) = section.text("org_id") {
+        headers.push(("X-Grafana-Org-Id".to_owned(), SecretString::from(organisation.to_owned())));
     }
     let user = section.text("user").map(str::to_owned);
     let (token, password) = (section.credential("token"), section.credential("password"));
@@ -276,7 +299,7 @@ fn endpoint(source: &'static str, tenant_header: &str, mut section: Section<'_>)
         let what = "there are credentials or headers but no url";
         section.mistakes.push(Mistake::new(source, what, "add url = \"http://host:port\""));
     }
-    url.map(|url| HttpEndpoint { url, headers, secret_headers, login, tls, way, no_proxy })
+    url.map(|url| HttpEndpoint { url, headers, secret_headers, login, tls, way, no_proxy, grafana: None })
 }
 
 impl Origin {
@@ -331,7 +354,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 33));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 38));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use kafka::{ClientCredentials, KafkaEndpoint, Login, Mechanism, Proof};
 pub use limits::Limits;
 pub use load::{Layers, Loaded, Origin, Setting, load};
 pub use mistake::Mistake;
-pub use profile::{HttpEndpoint, HttpLogin, Profile, Way};
+pub use profile::{Door, HttpEndpoint, HttpLogin, Profile, Way};
 pub use secrets::{Credential, Program, SecretFile};
 pub use security::{Checks, Pem, Tls};
 

@@ -14,6 +14,8 @@ pub struct Profile {
     pub name: String,
     /// Jaeger's query service.
     pub jaeger: Option<HttpEndpoint>,
+    /// Tempo.
+    pub tempo: Option<HttpEndpoint>,
     /// Loki.
     pub loki: Option<HttpEndpoint>,
     /// Matchers that every selector of Loki holds: `cluster="prod"`.
@@ -45,6 +47,15 @@ pub struct HttpEndpoint {
     pub way: Way,
     /// Hosts that are reached without a proxy, as `NO_PROXY` names them, instead of that variable.
     pub no_proxy: Option<String>,
+    /// Grafana in front: the URL is Grafana's, and the source is one of its data sources.
+    pub grafana: Option<Door>,
+}
+
+/// A data source of Grafana.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Door {
+    /// Its uid; without one, the only data source of the kind is meant.
+    pub uid: Option<String>,
 }
 
 /// Who logs in over HTTP.
@@ -72,6 +83,15 @@ impl HttpEndpoint {
     /// Returns an endpoint without headers, login and special ways.
     pub fn new(url: Url) -> Self {
         let (headers, secret_headers) = (Vec::new(), Vec::new());
-        Self { url, headers, secret_headers, login: None, tls: Tls::default(), way: Way::default(), no_proxy: None }
+        Self {
+            url,
+            headers,
+            secret_headers,
+            login: None,
+            tls: Tls::default(),
+            way: Way::default(),
+            no_proxy: None,
+            grafana: None,
+        }
     }
 }

@@ -72,6 +72,9 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
                 Absence::NotReachable,
                 format!("{source} did not answer; what only it knows is missing here"),
             ),
+            // Another store of the same signal is configured.
+            Reach::NotConfigured
+                if weakest(material.coverage, source.signal()).map(|one| one.source) != Some(*source) => {}
             Reach::NotConfigured => {
                 gap(format!("everything in {source}"), Absence::NotAsked, format!("{source} is not configured"));
             }

@@ -50,8 +50,10 @@ impl Tally {
                     }
                 }
             }
-            Err(fault) if fault.kind == FaultKind::NotConfigured => coverage.reach = Reach::NotConfigured,
             Err(fault) => {
+                if fault.kind == FaultKind::NotConfigured {
+                    coverage.reach = Reach::NotConfigured;
+                }
                 if !coverage.faults.contains(fault) {
                     coverage.faults.push(fault.clone());
                 }

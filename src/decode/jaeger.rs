@@ -200,7 +200,12 @@ impl Body {
     }
 
     fn fill(&mut self, number: u32, process: &Process<'_>) {
-        self.store.process_service(number, process.service.text());
+        // Names that the server gives to spans that have none (Jaeger 2.13).
+        let service = match process.service.text() {
+            "missing-service-name" | "empty-service-name" => "",
+            named => named,
+        };
+        self.store.process_service(number, service);
         for tag in process.tags.iter().flatten() {
             with_value(tag, |value| self.store.process_attribute(number, &tag.key, value));
         }

@@ -1,6 +1,7 @@
-//! OTLP JSON (Jaeger's `/api/v3`), read while it arrives. Ids in hex or base64, enums as numbers or names.
+//! OTLP JSON (Jaeger's `/api/v3`, Tempo's `/api/v2/traces` and `/api/traces`), read while it arrives. Ids in hex or base64, enums as numbers or names.
 
 use super::stream::{Framer, Next, Notes, Raw, Shape, strange};
+use crate::model::ask::NoteKind;
 use crate::model::spans::{Place, SpanHead};
 use crate::model::{Note, SpanId, SpanKind, SpanStatus, SpanStore, Timestamp, TraceId, Value};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ struct Body {
     spans: u64,
     /// Members of the document, and those of them that are not known.
     members: (u64, u64),
+    /// The server says that this is a part of the trace, and why.
+    is_part: bool,
+    said: String,
 }
 
 /// Spans that wait for their scope at most.
@@ -33,6 +37,8 @@ enum Node {
     Resources,
     Resource,
     About,
+    Status,
+    Message,
     Scopes,
     Scope,
     ScopeAbout,
@@ -174,19 +180,22 @@ impl Shape for Body {
         }
         match (of, key) {
             (None, _) => Next::Into(Node::Document),
-            (Some(Node::Document), Some("result")) => Next::Into(Node::Result),
-            (Some(Node::Document | Node::Result), Some("resourceSpans")) => Next::Into(Node::Resources),
+            (Some(Node::Document), Some("result" | "trace")) => Next::Into(Node::Result),
+            (Some(Node::Document), Some("status")) => Next::Item(Node::Status),
+            (Some(Node::Document), Some("message")) => Next::Item(Node::Message),
+            // `batches` is what Tempo's first reading by id calls them.
+            (Some(Node::Document | Node::Result), Some("resourceSpans" | "batches")) => Next::Into(Node::Resources),
             (Some(Node::Resources), None) => {
                 self.process = self.store.process();
                 Next::Into(Node::Resource)
             }
             (Some(Node::Resource), Some("resource")) => Next::Item(Node::About),
-            (Some(Node::Resource), Some("scopeSpans")) => Next::Into(Node::Scopes),
+            (Some(Node::Resource), Some("scopeSpans" | "instrumentationLibrarySpans")) => Next::Into(Node::Scopes),
             (Some(Node::Scopes), None) => {
                 self.scope = None;
                 Next::Into(Node::Scope)
             }
-            (Some(Node::Scope), Some("scope")) => Next::Item(Node::ScopeAbout),
+            (Some(Node::Scope), Some("scope" | "instrumentationLibrary")) => Next::Item(Node::ScopeAbout),
             (Some(Node::Scope), Some("spans")) => Next::Into(Node::Spans),
             (Some(Node::Spans), None) => Next::Item(Node::Span),
             (Some(Node::Document), _) => {
@@ -227,6 +236,8 @@ impl Shape for Body {
                 }
                 Err(error) => notes.damaged(format!("the resource at byte {at} cannot be read: {error}")),
             },
+            Node::Status => self.is_part = text.contains("PARTIAL"),
+            Node::Message => self.said = serde_json::from_str(text).unwrap_or_default(),
             Node::Document
             | Node::Result
             | Node::Resources
@@ -238,8 +249,13 @@ impl Shape for Body {
     }
 
     fn leave(&mut self, node: Node, notes: &mut Notes) {
-        if matches!(node, Node::Scope) {
-            self.flush(notes);
+        match node {
+            Node::Scope => self.flush(notes),
+            Node::Document if std::mem::take(&mut self.is_part) => {
+                let said = std::mem::take(&mut self.said);
+                notes.add(NoteKind::Truncated, format!("the server gave a part of the trace only: {said}"));
+            }
+            _ => {}
         }
     }
 }

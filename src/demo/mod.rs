@@ -1,6 +1,6 @@
-//! Embedded endpoints that speak the protocols of Jaeger, Loki and Kafka and show a [`crate::world`] on loopback.
+//! Embedded endpoints that speak the protocols of Jaeger, Tempo, Loki and Kafka and show a [`crate::world`] on loopback.
 //!
-//! Owns the servers (`jaeger`, `loki`, `kafka`), the hand that starts and stops them (`serve`), and the one place
+//! Owns the servers (`jaeger`, `tempo`, `loki`, `kafka`), the hand that starts and stops them (`serve`), and the one place
 //! where the world meets a clock (`stage`).
 //! Must not know anything of the client: it answers any program that speaks the protocol, with the envelopes, error
 //! texts and habits of the products, so that the console can be tried and tested with nothing installed.
@@ -14,8 +14,10 @@ pub mod kafka;
 pub mod loki;
 pub mod serve;
 pub mod stage;
+pub mod tempo;
 
 pub use jaeger::Release as JaegerRelease;
 pub use loki::{Habits as LokiHabits, Release as LokiRelease};
 pub use serve::{Options, Running, serve_forever, start};
 pub use stage::Clock;
+pub use tempo::{Habits as TempoHabits, Release as TempoRelease};

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::stage::{Clock, Stage};
-use super::{http, jaeger, kafka, loki};
+use super::{http, jaeger, kafka, loki, tempo};
 use crate::world::truth::{Position, Truth};
 use crate::world::{Example, Scenario, World};
 
@@ -22,6 +22,12 @@ pub struct Options {
     pub jaeger_port: u16,
     /// Release whose habits Jaeger shows.
     pub jaeger: jaeger::Release,
+    /// Port of Tempo; 0 takes a free one.
+    pub tempo_port: u16,
+    /// Release whose habits Tempo shows.
+    pub tempo: tempo::Release,
+    /// What Tempo allows and wants.
+    pub tempo_habits: tempo::Habits,
     /// Port of Loki; 0 takes a free one.
     pub loki_port: u16,
     /// Release whose habits Loki shows.
@@ -38,6 +44,9 @@ impl Default for Options {
             clock: Clock::Live,
             jaeger_port: 0,
             jaeger: jaeger::Release::V2_19,
+            tempo_port: 0,
+            tempo: tempo::Release::V2_8,
+            tempo_habits: tempo::Habits::default(),
             loki_port: 0,
             loki: loki::Release::V3,
             loki_habits: loki::Habits::default(),
@@ -51,6 +60,8 @@ impl Default for Options {
 pub struct Running {
     /// Base URL of Jaeger.
     pub jaeger: String,
+    /// Base URL of Tempo, which holds the same traces as Jaeger.
+    pub tempo: String,
     /// Base URL of Loki.
     pub loki: String,
     /// Bootstrap address of Kafka, `127.0.0.1:port`.
@@ -98,6 +109,7 @@ impl Running {
 pub async fn start(scenario: Scenario, options: Options) -> io::Result<Running> {
     let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let jaeger_listener = listen(options.jaeger_port).await?;
+    let tempo_listener = listen(options.tempo_port).await?;
     let loki_listener = listen(options.loki_port).await?;
     let mut brokers = Vec::new();
     for port in options.kafka_ports {
@@ -115,17 +127,20 @@ pub async fn start(scenario: Scenario, options: Options) -> io::Result<Running> 
     let stage = Arc::new(Stage::new(World::new(scenario, began_ns), options.clock));
     let examples = stage.look(World::examples);
     let jaeger = format!("http://{}", jaeger_listener.local_addr()?);
+    let tempo = format!("http://{}", tempo_listener.local_addr()?);
     let loki = format!("http://{}", loki_listener.local_addr()?);
     let kafka = format!("127.0.0.1:{bootstrap}");
     let cluster = Arc::new(kafka::Cluster::new(Arc::clone(&stage), ports));
 
     let mut tasks = JoinSet::new();
     tasks.spawn(http::serve(jaeger_listener, jaeger::respond(Arc::clone(&stage), options.jaeger)));
+    let traces = tempo::respond(Arc::clone(&stage), options.tempo, options.tempo_habits);
+    tasks.spawn(http::serve(tempo_listener, traces));
     tasks.spawn(http::serve(loki_listener, loki::respond(Arc::clone(&stage), options.loki, options.loki_habits)));
     for (node, listener) in brokers.into_iter().enumerate() {
         tasks.spawn(kafka::serve(listener, Arc::clone(&cluster), node));
     }
-    Ok(Running { jaeger, loki, kafka, examples, stage, cluster, tasks })
+    Ok(Running { jaeger, tempo, loki, kafka, examples, stage, cluster, tasks })
 }
 
 /// Starts the endpoints, hands them to `announce` once, and serves for ever.

@@ -97,7 +97,9 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
         Err(fault) => part.fault(fault),
     }
     // A source that nobody can reach is not asked again: its lamp says why, and the next reading tries anew.
-    let gone = part.lamp.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Unreachable | FaultKind::TimedOut));
+    let has = |kinds: &[FaultKind]| part.lamp.faults.iter().any(|fault| kinds.contains(&fault.kind));
+    let is_absent = has(&[FaultKind::NotConfigured]);
+    let gone = is_absent || has(&[FaultKind::Unreachable, FaultKind::TimedOut]);
     if !gone {
         match kind {
             SourceKind::Jaeger | SourceKind::Tempo => {
@@ -114,6 +116,7 @@ async fn read_part(sources: &SourceSet, kind: SourceKind, window: Window, budget
     }
     let is_whole = part.lamp.faults.is_empty() && part.lamp.notes.iter().all(|note| note.kind == NoteKind::Remark);
     part.lamp.light = match (answered, is_whole) {
+        _ if is_absent => Light::Off,
         (true, true) => Light::Ok,
         (true, false) => Light::Partial,
         (false, _) => Light::Down,

@@ -9,6 +9,7 @@ use crate::sources::lease::{Budget, Purse};
 use crate::sources::log::{Log, Requests};
 use crate::sources::loki::Loki;
 use crate::sources::rest::Rest;
+use crate::sources::tempo::Tempo;
 use crate::sources::{Sight, Source};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -61,6 +62,9 @@ impl SourceSet {
         let mut sources: Vec<Arc<dyn Source>> = Vec::new();
         if let Some(endpoint) = &profile.jaeger {
             sources.push(Arc::new(Jaeger::new(endpoint)));
+        }
+        if let Some(endpoint) = &profile.tempo {
+            sources.push(Arc::new(Tempo::new(endpoint)));
         }
         if let Some(endpoint) = &profile.loki {
             sources.push(Arc::new(Loki::new(endpoint).within(profile.loki_selector.as_deref())));

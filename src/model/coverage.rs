@@ -115,11 +115,12 @@ impl SourceCoverage {
 /// Returns the source of a signal that answered least: what it may hold is unknown, whatever the others said.
 pub fn weakest(all: &[SourceCoverage], signal: Signal) -> Option<&SourceCoverage> {
     all.iter().filter(|coverage| coverage.source.signal() == signal).min_by_key(|coverage| match coverage.reach {
-        Reach::NotConfigured => 0,
-        Reach::None => 1,
-        Reach::NotAsked => 2,
-        Reach::Partial => 3,
-        Reach::Full => 4,
+        Reach::None => 0,
+        Reach::NotAsked => 1,
+        Reach::Partial => 2,
+        Reach::Full => 3,
+        // One that turned out not to be there limits nothing while another is.
+        Reach::NotConfigured => 4,
     })
 }
 

@@ -32,11 +32,11 @@ impl Now {
     pub fn worst(&self, signal: Signal) -> Option<&Lamp> {
         let of_signal = self.lamps.iter().filter(|lamp| lamp.source.signal() == signal);
         of_signal.max_by_key(|lamp| match lamp.light {
-            Light::Ok => 0,
-            Light::Partial => 1,
-            Light::Waiting => 2,
-            Light::Down => 3,
-            Light::Off => 4,
+            Light::Off => 0,
+            Light::Ok => 1,
+            Light::Partial => 2,
+            Light::Waiting => 3,
+            Light::Down => 4,
         })
     }
 }

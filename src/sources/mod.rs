@@ -19,7 +19,9 @@ pub mod loki;
 pub mod rest;
 pub mod secret;
 pub mod shell;
+pub mod tempo;
 pub mod tls;
+mod traces;
 
 use crate::model::{Ask, Fault, Nanos, Reply, Rows, SafeText, SourceKind};
 use checkup::{Step, WayIn};

@@ -1,6 +1,7 @@
 //! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
 
 mod client;
+mod grafana;
 mod login;
 mod retry;
 mod words;
@@ -41,6 +42,7 @@ pub struct Http {
     logins: Logins,
     /// How far the server's clock was ahead of ours in its last answer.
     ahead: Mutex<Option<Nanos>>,
+    behind: grafana::Behind,
 }
 
 /// Takes the body of a good answer while it arrives.
@@ -110,6 +112,9 @@ pub fn looks_like_html(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'<')
 }
 
+/// Parameters, in order.
+type Pairs<'a> = &'a [(&'a str, String)];
+
 /// A request that can be made again.
 struct Plan<'a> {
     method: Method,
@@ -137,6 +142,7 @@ impl Http {
             client: OnceLock::new(),
             logins: Logins::of(endpoint),
             ahead: Mutex::default(),
+            behind: grafana::Behind::default(),
         }
     }
 
@@ -202,8 +208,7 @@ impl Http {
         headers: &[(&str, &str)],
         sink: &mut dyn BodySink,
     ) -> Fetched {
-        let plan = self.plan(Method::GET, path, query, &[], headers);
-        self.fetch(budget, plan, sink).await
+        self.call(budget, Method::GET, path, (query, &[]), headers, sink).await
     }
 
     /// Posts a form to `path`: only for Loki's query routes, which read a long query this way and change nothing.
@@ -215,8 +220,27 @@ impl Http {
         headers: &[(&str, &str)],
         sink: &mut dyn BodySink,
     ) -> Fetched {
-        let plan = self.plan(Method::POST, path, &[], form, headers);
-        self.fetch(budget, plan, sink).await
+        self.call(budget, Method::POST, path, (&[], form), headers, sink).await
+    }
+
+    async fn call(
+        &self,
+        budget: &Budget,
+        method: Method,
+        path: &str,
+        (query, form): (Pairs<'_>, Pairs<'_>),
+        headers: &[(&str, &str)],
+        sink: &mut dyn BodySink,
+    ) -> Fetched {
+        let mut before = Vec::new();
+        let below = match self.below(budget, &mut before).await {
+            Ok(below) => below,
+            Err(fault) => return Fetched { exchanges: before, asked: fault.asked.clone(), outcome: Err(fault) },
+        };
+        let plan = self.plan(method, &format!("{below}{path}"), query, form, headers);
+        let mut fetched = self.judged(self.fetch(budget, plan, sink).await);
+        fetched.exchanges.splice(0..0, before);
+        fetched
     }
 
     /// Returns the fault for an answer that is no success.

@@ -12,7 +12,13 @@ const SINCE: Nanos = Nanos::from_secs(3_600);
 impl Jaeger {
     /// Asks for the services, and searches one of them.
     pub(super) async fn steps(&self, budget: &Budget) -> Vec<Step> {
-        let raw = "traces are read raw, as they were sent; a search names one service";
+        let mut made = Vec::new();
+        let is = match self.dialect(budget, &mut made).await {
+            // A page that cannot be had tells nothing, which is no weakness.
+            Ok(dialect) if !self.is_victoria() => self.page(budget, &mut made).await.name(dialect),
+            _ => "the internal API".to_owned(),
+        };
+        let raw = format!("{is}: traces are read raw, as they were sent; a search names one service");
         let mut steps = vec![
             Step::ok("capabilities", raw),
             Step::not_tried(

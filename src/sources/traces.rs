@@ -1,25 +1,27 @@
-//! The body of an answer on its way into a decoder, and the choice among the traces that came.
+//! What stores of traces have in common: the body of an answer on its way into a decoder, and the choice among the traces
+//! that came.
 
 use crate::decode::{jaeger, otlp};
+use crate::model::ask::NoteKind;
 use crate::model::spans::{Place, SpanHead, SpanView};
-use crate::model::{Note, Rows, SpanStore, TraceId};
+use crate::model::{Exchange, Note, Rows, SpanStore, TraceId};
 use crate::sources::Sight;
 use crate::sources::http::{BodySink, looks_like_html};
 use hashbrown::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-/// Which of the two ways of asking and answering.
+/// Which of the two shapes spans come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// `/api/...`: all of 1.x, and 2.x before 2.21.
-    Internal,
-    /// `/api/v3/...` with a search that honours attributes: from 2.19.
-    V3,
+pub(super) enum Form {
+    /// Jaeger's internal JSON.
+    Jaeger,
+    /// OTLP JSON: Jaeger's API v3, Tempo.
+    Otlp,
 }
 
 enum Decoder {
-    Internal(jaeger::Decoder),
-    V3(otlp::Decoder),
+    Jaeger(jaeger::Decoder),
+    Otlp(otlp::Decoder),
 }
 
 /// Feeds a decoder; stops at a web page.
@@ -39,10 +41,10 @@ pub(super) struct Feed<'a> {
 const FIRST_LOOK: usize = 256;
 
 impl<'a> Feed<'a> {
-    pub(super) fn new(dialect: Dialect, sight: Option<Sight<'a>>) -> Self {
-        let decoder = match dialect {
-            Dialect::Internal => Decoder::Internal(jaeger::Decoder::default()),
-            Dialect::V3 => Decoder::V3(otlp::Decoder::default()),
+    pub(super) fn new(form: Form, sight: Option<Sight<'a>>) -> Self {
+        let decoder = match form {
+            Form::Jaeger => Decoder::Jaeger(jaeger::Decoder::default()),
+            Form::Otlp => Decoder::Otlp(otlp::Decoder::default()),
         };
         Self { decoder, begun: false, page: false, full: false, sight, next_look: FIRST_LOOK }
     }
@@ -54,8 +56,8 @@ impl<'a> Feed<'a> {
 
     pub(super) fn finish(self) -> (SpanStore, Vec<Note>) {
         match self.decoder {
-            Decoder::Internal(decoder) => decoder.finish(),
-            Decoder::V3(decoder) => decoder.finish(),
+            Decoder::Jaeger(decoder) => decoder.finish(),
+            Decoder::Otlp(decoder) => decoder.finish(),
         }
     }
 }
@@ -78,11 +80,11 @@ impl BodySink for Feed<'_> {
             return ControlFlow::Break(());
         }
         let store = match &mut self.decoder {
-            Decoder::Internal(decoder) => {
+            Decoder::Jaeger(decoder) => {
                 decoder.push(bytes);
                 decoder.so_far()
             }
-            Decoder::V3(decoder) => {
+            Decoder::Otlp(decoder) => {
                 decoder.push(bytes);
                 decoder.so_far()
             }
@@ -102,8 +104,8 @@ impl BodySink for Feed<'_> {
 
     fn rows(&self) -> u64 {
         match &self.decoder {
-            Decoder::Internal(decoder) => decoder.so_far().len() as u64,
-            Decoder::V3(decoder) => decoder.so_far().len() as u64,
+            Decoder::Jaeger(decoder) => decoder.so_far().len() as u64,
+            Decoder::Otlp(decoder) => decoder.so_far().len() as u64,
         }
     }
 }
@@ -162,3 +164,18 @@ pub(super) fn keep(store: SpanStore, chosen: &HashSet<TraceId>) -> SpanStore {
     }
     kept
 }
+
+/// Adds to the last request how many rows it brought.
+pub(super) fn count(made: &mut [Exchange], rows: usize) {
+    if let Some(last) = made.last_mut() {
+        last.rows = rows as u64;
+    }
+}
+
+pub(super) fn note(kind: NoteKind, text: impl Into<crate::model::SafeText>) -> Note {
+    Note { kind, text: text.into() }
+}
+
+/// What is said of an id that no trace has.
+pub(super) const NOT_FOUND: &str =
+    "the trace is not there: not sampled, expired, never written and another tenant's look alike";
