@@ -46,15 +46,15 @@ async fn story(profile: &Profile, id: &str) -> Case {
 fn told(case: &Case) -> Vec<String> {
     let journey = &case.journey;
     let mut told = vec![format!("{:?}", journey.outcome)];
-    for operation in &journey.operations {
-        told.push(format!("{} attempts, {} executions", operation.attempts.len(), operation.executions()));
+    for operation in case.operations() {
+        told.push(format!("{} attempts", operation.tries()));
     }
     for message in &journey.messages {
         told.extend(message.copies.iter().map(|copy| format!("{} {:?}", copy.coordinate, copy.role)));
         told.extend(message.deliveries.iter().map(|one| format!("{} {:?}", one.coordinate, one.result)));
     }
-    let mut rows: Vec<String> =
-        journey.rows.iter().map(|row| format!("{} {} {}", row.at.0, row.lane.as_str(), row.text.as_str())).collect();
+    let one = |row: hopscope::model::rows::Row<'_>| format!("{} {} {:?}", row.at.0, row.lane(), row.parts());
+    let mut rows: Vec<String> = case.rows().iter().map(one).collect();
     rows.sort();
     told.extend(rows);
     told
