@@ -3,6 +3,8 @@
 //! `HOPSCOPE_STACK_STATE` names the folder that `tests/stack/up` and `tests/stack/workload/run` wrote. Without it these
 //! tests fail: a test that did not run is not a pass.
 
+#[path = "stack/field.rs"]
+mod field;
 #[path = "stack/paging.rs"]
 mod paging;
 #[path = "stack/secured.rs"]
@@ -12,12 +14,17 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Settings, and what the services wrote down while they worked.
 struct Stack {
     settings: BTreeMap<String, String>,
     truth: Vec<Value>,
+    /// Some tests write, and others compare what is there before and after: one at a time.
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Stack {
     fn open() -> Self {
@@ -32,7 +39,8 @@ impl Stack {
         let settings = ["env", "workload.env"].map(read).join("\n");
         let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
         let truth = read("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        Self { settings: settings.lines().filter_map(pair).collect(), truth }
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { settings: settings.lines().filter_map(pair).collect(), truth, _alone: alone }
     }
 
     fn get(&self, name: &str) -> &str {
@@ -156,6 +164,15 @@ fn a_trace_that_nobody_wrote_is_not_found() {
     assert_eq!((exit, &story["data"]), (1, &Value::Null), "{story}");
 }
 
+/// What the broker itself says about topics, groups, and every record ever written.
+fn state() -> String {
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/state");
+    let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
+    let run = Command::new(tool).arg(state).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap()
+}
+
 /// What `ConsumerGroupCommand` prints: group, topic, partition, committed, end, lag.
 fn kafka_s_own_lag() -> Vec<u8> {
     let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
@@ -167,7 +184,8 @@ fn kafka_s_own_lag() -> Vec<u8> {
 
 fn rows(text: &[u8]) -> BTreeSet<Vec<String>> {
     let text = String::from_utf8_lossy(text).into_owned();
-    let row = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    // What follows is ours alone: what is lost, who owns it, and the like.
+    let row = |line: &str| line.split_whitespace().take(6).map(str::to_owned).collect::<Vec<_>>();
     text.lines().filter(|line| !line.starts_with("GROUP")).map(row).collect()
 }
 

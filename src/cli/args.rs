@@ -178,10 +178,24 @@ pub enum Verb {
 }
 
 /// Parts of the queue state.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum QueueVerb {
     /// Committed offset, end and lag of every group and partition
-    Lag,
+    Lag {
+        /// Also read the record that each lagging group reads next, to tell for how long it has waited
+        #[arg(long)]
+        times: bool,
+    },
+    /// Consumer groups with kind, state, members and lag
+    Groups,
+    /// Topics with what they keep and how new their newest record is
+    Topics,
+    /// One record: headers, key and value
+    Record {
+        /// topic-partition@offset, or a time (RFC 3339, or 15m ago) instead of the offset: the first record since then
+        #[arg(value_name = "RECORD")]
+        at: String,
+    },
 }
 
 /// Log lines of what.

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod logs;
 pub mod out;
 pub mod profiles;
+pub mod queue;
 pub mod settings;
 pub mod signals;
 pub mod verbs;
@@ -57,7 +58,7 @@ pub fn main() -> u8 {
         Some(Verb::Keys) => Ok(verbs::keys(&out)),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),
-        Some(Verb::Queue { action: args::QueueVerb::Lag }) => verbs::lag(&arguments, &out),
+        Some(Verb::Queue { action }) => queue::run(&arguments, action, &out),
         None => match (&arguments.id, console::is_wanted(&arguments)) {
             (_, true) => console::run(&arguments, &out),
             (Some(id), false) => verbs::follow(&arguments, id, None, &out),

@@ -5,14 +5,13 @@ use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, signals};
 use crate::config::Profile;
-use crate::export::{Format, format, json, lag_rows};
+use crate::export::{Format, format, json};
 use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
+use crate::model::Nanos;
 use crate::model::id::{Recognised, recognise, recognise_as};
-use crate::model::{Ask, Nanos, Rows, SourceKind};
 use crate::tui::command::{COMMANDS, Entry};
 use crate::tui::keys::KeyMap;
 use serde::Serialize;
-use std::fmt::Write;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -70,55 +69,6 @@ pub fn anchor(id: &str, kind: Option<KindName>) -> Result<Recognised, Failure> {
             Failure::mistake("--as", &format!("`{id}` does not fit: {why}"), "leave --as out or correct the id")
         }),
     }
-}
-
-/// `hopscope queue lag`.
-pub fn lag(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
-    #[derive(Serialize)]
-    struct LagReport {
-        schema: &'static str,
-        at: i64,
-        complete: bool,
-        rows: Vec<crate::export::LagRow>,
-        notes: Vec<crate::model::Note>,
-        exit: u8,
-    }
-    let profile = settings::loaded(arguments)?.profile;
-    let runtime = runtime_of_one()?;
-    let _inside = runtime.enter();
-    let sources = open(arguments, &profile)?.only(&[SourceKind::Kafka]);
-    let cancel = CancellationToken::new();
-    let caught = signals::listen(cancel.clone());
-    let budgets = sources.budgets(&cancel);
-    let reply = runtime.block_on(sources.ask(&Ask::Queues, &budgets));
-    out.account(&sources);
-    let answer = reply.outcome.map_err(|fault| {
-        let exit = caught.or(Exit::of_faults(std::iter::once(&fault)));
-        Failure::faults(&[fault], exit)
-    })?;
-    let Rows::Queues(state) = answer.rows else {
-        unreachable!("a question about queues is answered with queues");
-    };
-    let rows = lag_rows(&state);
-    let exit = caught.or(if answer.notes.is_empty() { Exit::Answered } else { Exit::Partial });
-    for note in &answer.notes {
-        out.remark(note.text.as_str());
-    }
-    if out.is_json() {
-        let (complete, exit_code) = (answer.notes.is_empty(), exit.code());
-        let schema = "hopscope/lag/1";
-        let report = LagReport { schema, at: state.at.0, complete, rows, notes: answer.notes, exit: exit_code };
-        return Ok(out.data(&json::write(&report), exit));
-    }
-    let mut text = String::from("GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\n");
-    let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    for row in &rows {
-        let (group, topic) = (row.group.as_str(), row.topic.as_str());
-        let (committed, end, lag) = (shown(row.committed), shown(row.end), shown(row.lag));
-        writeln!(text, "{group}\t{topic}\t{}\t{committed}\t{end}\t{lag}", row.partition)
-            .expect("a string takes any text");
-    }
-    Ok(out.data(&text, exit))
 }
 
 /// `hopscope keys`.

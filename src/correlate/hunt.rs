@@ -437,6 +437,6 @@ fn budget(source: SourceKind, ask: &Ask, limits: &Limits) -> (&'static str, u32)
         Ask::FindLines { .. } | Ask::QueryLines { .. } => ("Loki queries", limits.line_queries),
         Ask::Record(_) => ("Kafka records", limits.records),
         Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),
-        Ask::Services | Ask::Topics | Ask::Queues => ("lists", 8),
+        Ask::Services | Ask::Topics | Ask::TopicsInFull | Ask::Queues => ("lists", 8),
     }
 }

@@ -29,9 +29,13 @@ impl Tally {
             | Ask::FindErrors { window, .. }
             | Ask::FindLines { window, .. }
             | Ask::QueryLines { window, .. } => Some(window),
-            Ask::Services | Ask::Trace(_) | Ask::Record(_) | Ask::ScanRecords { .. } | Ask::Topics | Ask::Queues => {
-                None
-            }
+            Ask::Services
+            | Ask::Trace(_)
+            | Ask::Record(_)
+            | Ask::ScanRecords { .. }
+            | Ask::Topics
+            | Ask::TopicsInFull
+            | Ask::Queues => None,
         };
         if let Some(window) = window {
             coverage.window = Some(coverage.window.map_or(*window, |known| known.union(window)));

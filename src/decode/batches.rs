@@ -20,10 +20,19 @@ const RECORDS_LIMIT: usize = 250_000;
 /// Headers of one reply, and of one record. The smallest takes two bytes packed, and sixty here.
 const HEADERS_LIMIT: usize = 1_000_000;
 const HEADERS_OF_RECORD: usize = 100_000;
+const BOUNDS: Bounds = Bounds { batch: UNPACKED_LIMIT, reply: REPLY_LIMIT, records: RECORDS_LIMIT };
 /// Bytes before the records of a batch.
 const HEAD: usize = 61;
 /// Bytes up to the format's number, which stands at the same place in all formats.
 const MAGIC: usize = 17;
+
+/// What one reply may take.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    batch: u64,
+    reply: u64,
+    records: usize,
+}
 
 /// What is read, and what the broker said with it.
 #[derive(Clone, Debug, Default)]
@@ -56,11 +65,15 @@ pub fn decode(topic: &str, partition: i32, bytes: &Bytes, from: i64) -> Decoded 
 
 /// Decodes the batches of one partition, with what the broker said of transactions.
 pub fn decode_as(topic: &str, partition: i32, bytes: &Bytes, reading: &Reading) -> Decoded {
+    decode_within(topic, partition, bytes, reading, BOUNDS)
+}
+
+fn decode_within(topic: &str, partition: i32, bytes: &Bytes, reading: &Reading, bounds: Bounds) -> Decoded {
     let mut aborted = reading.aborted.clone();
     aborted.sort_by_key(|(_, first)| std::cmp::Reverse(*first));
     let at = Place { topic, partition };
-    let mut work =
-        Work { at, reading, aborted, inside: BTreeSet::new(), unpacked: 0, headers: 0, out: Decoded::default() };
+    let inside = BTreeSet::new();
+    let mut work = Work { at, reading, aborted, inside, bounds, unpacked: 0, headers: 0, out: Decoded::default() };
     let mut rest = bytes.clone();
     while rest.len() >= MAGIC {
         let (base, length) = ((&rest[0..8]).get_i64(), (&rest[8..12]).get_i32());
@@ -100,6 +113,7 @@ struct Work<'a> {
     aborted: Vec<(i64, i64)>,
     /// Producers inside of an aborted transaction.
     inside: BTreeSet<i64>,
+    bounds: Bounds,
     unpacked: u64,
     headers: usize,
     out: Decoded,
@@ -154,7 +168,7 @@ impl Work<'_> {
                 self.note(NoteKind::PartMissing, base, text);
             }
             Err(Cut::TooLarge) => {
-                let limit = UNPACKED_LIMIT >> 20;
+                let limit = self.bounds.batch >> 20;
                 let text =
                     format_args!("the batch up to offset {last} unpacks to more than {limit} MiB and is left out");
                 self.note(NoteKind::Truncated, base, text);
@@ -186,9 +200,9 @@ impl Work<'_> {
             () if self.reading.stable.is_some_and(|stable| base >= stable) => TransactionEnd::Open,
             () => TransactionEnd::Committed,
         });
-        let mut body = unpack(attributes & 7, &batch.slice(HEAD..))?;
+        let mut body = unpack(attributes & 7, &batch.slice(HEAD..), self.bounds.batch)?;
         self.unpacked += body.len() as u64;
-        if self.unpacked > REPLY_LIMIT && self.out.next_offset.is_some() {
+        if self.unpacked > self.bounds.reply && self.out.next_offset.is_some() {
             return Err(Cut::TooMany(base));
         }
         for _ in 0..count {
@@ -202,7 +216,7 @@ impl Work<'_> {
                 continue;
             }
             self.headers += record.headers.len();
-            if self.out.records.len() >= RECORDS_LIMIT || self.headers > HEADERS_LIMIT {
+            if self.out.records.len() >= self.bounds.records || self.headers > HEADERS_LIMIT {
                 return Err(Cut::TooMany(offset));
             }
             let millis = match clock {
@@ -296,16 +310,16 @@ fn blob(from: &mut Bytes) -> Option<Option<Bytes>> {
     Some(Some(from.split_to(length)))
 }
 
-fn unpack(codec: i16, packed: &Bytes) -> Result<Bytes, Cut> {
+fn unpack(codec: i16, packed: &Bytes, limit: u64) -> Result<Bytes, Cut> {
     let read = |from: &mut dyn Read| {
         let mut out = Vec::new();
-        from.take(UNPACKED_LIMIT).read_to_end(&mut out).map_err(|_| Cut::Damaged)?;
-        if out.len() as u64 >= UNPACKED_LIMIT { Err(Cut::TooLarge) } else { Ok(Bytes::from(out)) }
+        from.take(limit).read_to_end(&mut out).map_err(|_| Cut::Damaged)?;
+        if out.len() as u64 >= limit { Err(Cut::TooLarge) } else { Ok(Bytes::from(out)) }
     };
     match codec {
         0 => Ok(packed.clone()),
         1 => read(&mut flate2::read::MultiGzDecoder::new(&packed[..])),
-        2 => snappy(packed),
+        2 => snappy(packed, limit),
         3 => read(&mut lz4_flex::frame::FrameDecoder::new(&packed[..])),
         4 => read(&mut ruzstd::decoding::StreamingDecoder::new(&packed[..]).map_err(|_| Cut::Damaged)?),
         _ => Err(Cut::Codec(codec)),
@@ -313,7 +327,7 @@ fn unpack(codec: i16, packed: &Bytes) -> Result<Bytes, Cut> {
 }
 
 /// Snappy comes bare, or in the framing of the Java library: a head of 16 bytes, then blocks with their lengths.
-fn snappy(packed: &Bytes) -> Result<Bytes, Cut> {
+fn snappy(packed: &Bytes, limit: u64) -> Result<Bytes, Cut> {
     let block = |bytes: &[u8], room: u64| {
         let declared = snap::raw::decompress_len(bytes).map_err(|_| Cut::Damaged)? as u64;
         if declared >= room {
@@ -322,14 +336,14 @@ fn snappy(packed: &Bytes) -> Result<Bytes, Cut> {
         snap::raw::Decoder::new().decompress_vec(bytes).map_err(|_| Cut::Damaged)
     };
     if !packed.starts_with(b"\x82SNAPPY\0") {
-        return block(packed, UNPACKED_LIMIT).map(Bytes::from);
+        return block(packed, limit).map(Bytes::from);
     }
     let (mut rest, mut out) = (packed.get(16..).ok_or(Cut::Damaged)?, Vec::new());
     while rest.len() >= 4 {
         let length = (&rest[..4]).get_u32() as usize;
         let end = length.checked_add(4).ok_or(Cut::Damaged)?;
         let bytes = rest.get(4..end).ok_or(Cut::Damaged)?;
-        out.extend(block(bytes, UNPACKED_LIMIT - out.len() as u64)?);
+        out.extend(block(bytes, limit - out.len() as u64)?);
         rest = &rest[end..];
     }
     if rest.is_empty() { Ok(Bytes::from(out)) } else { Err(Cut::Damaged) }

@@ -11,12 +11,14 @@ pub mod format;
 pub mod journey;
 pub mod json;
 pub mod present;
+pub mod queue;
 pub mod report;
 pub mod text;
 pub mod waterfall;
 
 pub use format::{FORMATS, Format, Look};
-pub use present::{LagRow, NowReport, lag_rows};
+pub use present::NowReport;
+pub use queue::{LagRow, lag_rows};
 pub use report::{ErrorReport, Report};
 
 #[cfg(test)]

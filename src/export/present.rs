@@ -1,7 +1,7 @@
-//! `hopscope/now/1` and the lag table: the present as programs read it.
+//! `hopscope/now/1`: the present as programs read it.
 
 use crate::model::now::{ErrorTrace, GroupLag, Lamp, Light};
-use crate::model::{Exchange, Fault, Note, Now, QueueState, SafeText, SourceKind, Window};
+use crate::model::{Exchange, Fault, Note, Now, SafeText, SourceKind, Window};
 use serde::Serialize;
 
 /// The present.
@@ -33,8 +33,10 @@ struct LampReport<'a> {
 struct GroupReport<'a> {
     group: &'a SafeText,
     state: &'a SafeText,
+    kind: &'static str,
     members: usize,
     lag: i64,
+    behind_transaction: i64,
     unknown_partitions: usize,
     lost: i64,
     worst: Option<WorstReport<'a>>,
@@ -58,44 +60,6 @@ struct ErrorTraceReport<'a> {
     error: &'a SafeText,
     spans: usize,
     errors: usize,
-}
-
-/// One line of the lag table. What could not be read is absent, never zero.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LagRow {
-    /// Consumer group.
-    pub group: SafeText,
-    /// Topic.
-    pub topic: SafeText,
-    /// Partition.
-    pub partition: i32,
-    /// Next offset that the group would read.
-    pub committed: Option<i64>,
-    /// Offset after the last record.
-    pub end: Option<i64>,
-    /// Records between, bounded by what retention has left.
-    pub lag: Option<i64>,
-}
-
-/// Returns the lag table, by group, topic and partition.
-pub fn lag_rows(state: &QueueState) -> Vec<LagRow> {
-    let mut rows: Vec<LagRow> = state
-        .groups
-        .iter()
-        .flat_map(|group| group.commits.iter().map(move |commit| (group, commit)))
-        .map(|(group, commit)| LagRow {
-            group: SafeText::new(&group.id),
-            topic: SafeText::new(&commit.topic),
-            partition: commit.partition,
-            committed: commit.committed,
-            end: state.partition(&commit.topic, commit.partition).and_then(|partition| partition.end),
-            lag: state.lag(commit).map(|lag| lag.records),
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        (a.group.as_str(), a.topic.as_str(), a.partition).cmp(&(b.group.as_str(), b.topic.as_str(), b.partition))
-    });
-    rows
 }
 
 /// Returns the word of a lamp.
@@ -142,8 +106,10 @@ fn group(row: &GroupLag) -> GroupReport<'_> {
     GroupReport {
         group: &row.group,
         state: &row.state,
+        kind: row.kind.word(),
         members: row.members,
         lag: row.lag,
+        behind_transaction: row.behind_transaction,
         unknown_partitions: row.unknown,
         lost: row.lost,
         worst: row.worst.as_ref().map(|(topic, partition, lag)| WorstReport {

@@ -86,6 +86,9 @@ pub struct RecordReport<'a> {
     pub key: Option<Content<'a>>,
     /// Value; `null` is a tombstone.
     pub value: Option<Content<'a>>,
+    /// What became of the transaction that wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<&'static str>,
     /// Headers in their order, repeats kept.
     pub headers: Vec<HeaderReport<'a>>,
 }
@@ -191,6 +194,7 @@ impl<'a> RecordReport<'a> {
             },
             key: record.key.as_ref().map(Content::of),
             value: record.value.as_ref().map(Content::of),
+            transaction: record.transaction.map(crate::model::record::TransactionEnd::word),
             headers: record
                 .headers
                 .iter()

@@ -6,6 +6,7 @@ use super::report::findings;
 use crate::model::case::Progress;
 use crate::model::journey::RowKind;
 use crate::model::now::Light;
+use crate::model::queue::GroupKind;
 use crate::model::{
     BreakerState, Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text,
 };
@@ -273,8 +274,18 @@ pub fn now(now: &Now, look: &Look) -> String {
     for row in &now.groups {
         let unknown = if row.unknown > 0 { format!(", {} partitions unknown", row.unknown) } else { String::new() };
         let lost = if row.lost > 0 { format!(", {} lost to retention", row.lost) } else { String::new() };
+        let held = if row.behind_transaction > 0 {
+            format!(", {} in a transaction", row.behind_transaction)
+        } else {
+            String::new()
+        };
+        let (kind, most) = match row.kind {
+            GroupKind::Classic => (String::new(), ""),
+            GroupKind::Share => (" share".to_owned(), "at most "),
+            kind => (format!(" {}", kind.word()), ""),
+        };
         page.line(&format!(
-            "  {}  {}, {} members, lag {}{unknown}{lost}",
+            "  {}  {}{kind}, {} members, lag {most}{}{unknown}{lost}{held}",
             row.group.as_str(),
             row.state.as_str(),
             row.members,

@@ -216,8 +216,10 @@ fn group_lag(state: &QueueState, group: &Group) -> GroupLag {
     GroupLag {
         group: SafeText::new(&group.id),
         state: SafeText::new(&group.state),
+        kind: group.kind,
         members: group.members.len(),
         lag,
+        behind_transaction: each().map(|(_, lag)| lag.behind_transaction).sum(),
         unknown,
         lost: each().map(|(_, lag)| lag.lost).sum(),
         worst: worst.map(|(commit, lag)| (SafeText::new(&commit.topic), commit.partition, lag.records)),

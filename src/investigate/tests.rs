@@ -49,7 +49,7 @@ impl Source for Made {
                 ) => Rows::Spans(Box::default()),
                 (Habit::Empty, Ask::FindLines { .. } | Ask::QueryLines { .. }) => Rows::Lines(Box::default()),
                 (Habit::Empty, Ask::Record(_) | Ask::ScanRecords { .. }) => Rows::Records(Vec::new()),
-                (Habit::Empty, Ask::Topics | Ask::Queues) => Rows::Queues(Box::new(queues())),
+                (Habit::Empty, Ask::Topics | Ask::TopicsInFull | Ask::Queues) => Rows::Queues(Box::new(queues())),
             };
             Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() }
         }
@@ -77,7 +77,11 @@ fn queues() -> QueueState {
     let commit = |partition, committed| Commit { topic: "orders".into(), partition, committed, owner: None };
     let group = |id: &str, commits| Group { id: id.into(), state: "Stable".into(), commits, ..Group::default() };
     QueueState {
-        topics: vec![Topic { name: "orders".into(), partitions: vec![partition(0, 0, 10), partition(1, 5, 40)] }],
+        topics: vec![Topic {
+            name: "orders".into(),
+            partitions: vec![partition(0, 0, 10), partition(1, 5, 40)],
+            ..Topic::default()
+        }],
         groups: vec![
             group("calm", vec![commit(0, Some(10))]),
             group("behind", vec![commit(0, Some(8)), commit(1, Some(2)), commit(7, None)]),

@@ -89,6 +89,8 @@ pub enum Ask {
     },
     /// Kafka: topics with their partitions and offsets; no groups.
     Topics,
+    /// Kafka: the same with the settings that decide what is kept, and the times of the newest records.
+    TopicsInFull,
     /// Kafka: topics, offsets, groups, members and committed offsets.
     Queues,
 }
@@ -261,7 +263,9 @@ impl Ask {
             | Self::FindAnywhere { .. }
             | Self::FindErrors { .. } => Signal::Traces,
             Self::FindLines { .. } | Self::QueryLines { .. } => Signal::Logs,
-            Self::Record(_) | Self::ScanRecords { .. } | Self::Topics | Self::Queues => Signal::Queues,
+            Self::Record(_) | Self::ScanRecords { .. } | Self::Topics | Self::TopicsInFull | Self::Queues => {
+                Signal::Queues
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::ask::{Exchange, Fault, Note, Signal, SourceKind};
 use super::budget::{BreakerState, Spent};
 use super::id::TraceId;
-use super::queue::QueueState;
+use super::queue::{GroupKind, QueueState};
 use super::text::SafeText;
 use super::time::{Nanos, Timestamp, Window};
 use std::sync::Arc;
@@ -86,10 +86,14 @@ pub struct GroupLag {
     pub group: SafeText,
     /// State as the coordinator names it.
     pub state: SafeText,
+    /// Protocol family.
+    pub kind: GroupKind,
     /// Members.
     pub members: usize,
-    /// Lag in records over all partitions where it is known.
+    /// Lag in records over all partitions where it is known; of a share group the most that it can be.
     pub lag: i64,
+    /// Of these the ones behind an open transaction.
+    pub behind_transaction: i64,
     /// Partitions where it is not known.
     pub unknown: usize,
     /// Offsets that retention deleted unread.

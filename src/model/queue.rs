@@ -1,7 +1,7 @@
 //! Queue state at an instant: brokers, topics, partitions, consumer groups, committed offsets, lag.
 
 use super::id::Coordinate;
-use super::time::Timestamp;
+use super::time::{Nanos, Timestamp};
 use smol_str::SmolStr;
 
 /// What the brokers said, together. Parts that a broker refused or did not answer carry a `fault` text each.
@@ -17,6 +17,8 @@ pub struct QueueState {
     pub topics: Vec<Topic>,
     /// Groups, sorted by id.
     pub groups: Vec<Group>,
+    /// Open transactions, as far as they were asked for: where a group reads and the stable end lies before the end.
+    pub transactions: Vec<OpenTransaction>,
 }
 
 /// One broker of the cluster.
@@ -37,6 +39,21 @@ pub struct Topic {
     pub name: SmolStr,
     /// Partitions, sorted by index.
     pub partitions: Vec<Partition>,
+    /// What is kept, when that was asked for and told.
+    pub settings: Option<TopicSettings>,
+}
+
+/// The settings of a topic that decide what of it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// `cleanup.policy`: `delete`, `compact`, or both with a comma.
+    pub cleanup: SmolStr,
+    /// `retention.ms`; `None` when there is no limit.
+    pub retention: Option<Nanos>,
+    /// `retention.bytes` of each partition; `None` when there is no limit.
+    pub retention_bytes: Option<i64>,
+    /// `message.timestamp.type`: who sets the time of records.
+    pub clock: SmolStr,
 }
 
 /// One partition with the offsets that its leader reported.
@@ -52,6 +69,8 @@ pub struct Partition {
     pub end: Option<i64>,
     /// Last stable offset; below `end` while a transaction is open.
     pub stable: Option<i64>,
+    /// Time of the record with the largest timestamp, when that was asked for and there is one.
+    pub newest: Option<Timestamp>,
     /// Why offsets are missing, when so.
     pub fault: Option<SmolStr>,
 }
@@ -79,6 +98,14 @@ pub struct Group {
     pub kind: GroupKind,
     /// State as the coordinator names it (`Stable`, `Empty`, `PreparingRebalance`, ...).
     pub state: SmolStr,
+    /// Protocol type as the coordinator names it: `consumer`, `connect`; empty when offsets were committed by somebody who
+    /// never joined.
+    pub protocol_type: SmolStr,
+    /// Number that grows whenever members or their subscriptions change (KIP-848 and share groups). A group that flaps is
+    /// found empty each time it is looked at, but its epoch moves.
+    pub epoch: Option<i32>,
+    /// The epoch that the present assignment was made for; behind `epoch` while a new one is being made.
+    pub assignment_epoch: Option<i32>,
     /// Members, by member id.
     pub members: Vec<Member>,
     /// Committed offsets and assigned partitions without one, by topic and partition.
@@ -96,6 +123,12 @@ pub struct Member {
     pub client: SmolStr,
     /// Host as the coordinator saw it.
     pub host: SmolStr,
+    /// Name that the person gave this member (`group.instance.id`), when so.
+    pub instance: Option<SmolStr>,
+    /// Topics that it subscribed to by name.
+    pub topics: Vec<SmolStr>,
+    /// Regular expression that it subscribed by (KIP-848).
+    pub pattern: Option<SmolStr>,
     /// Assigned partitions.
     pub assigned: Vec<(SmolStr, i32)>,
 }
@@ -107,16 +140,41 @@ pub struct Commit {
     pub topic: SmolStr,
     /// Partition index.
     pub partition: i32,
-    /// Committed offset (next to be read); `None` when assigned but nothing was ever committed.
+    /// Committed offset (next to be read); `None` when assigned but nothing was ever committed. For a share group the offset
+    /// that its records begin at, `None` while it has consumed nothing.
     pub committed: Option<i64>,
     /// Index into the group's members of the one that owns the partition.
     pub owner: Option<usize>,
 }
 
+/// A transaction that is open in one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenTransaction {
+    /// Topic name.
+    pub topic: SmolStr,
+    /// Partition index.
+    pub partition: i32,
+    /// Producer id.
+    pub producer_id: i64,
+    /// Its first offset there. The smallest of a partition is its stable end.
+    pub first_offset: i64,
+    /// When the producer last wrote there.
+    pub last_write: Timestamp,
+    /// Transactional id, when visible.
+    pub transactional_id: Option<SmolStr>,
+    /// State as its coordinator names it (`Ongoing`, `PrepareCommit`, ...), when visible.
+    pub state: Option<SmolStr>,
+    /// When it began, when visible.
+    pub started: Option<Timestamp>,
+    /// After how long the coordinator aborts it, when visible.
+    pub timeout: Option<Nanos>,
+}
+
 /// How far a group is behind in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
-    /// Offsets between the readable position and the high watermark; markers and compaction holes count too.
+    /// Offsets between the readable position and the high watermark; markers and compaction holes count too. For a share
+    /// group this is the most that it can be: records behind its start may be acknowledged already.
     pub records: i64,
     /// Offsets that retention deleted before the group read them.
     pub lost: i64,
@@ -186,5 +244,24 @@ impl QueueState {
             Some(lag) => (sum + lag.records, unknown),
             None => (sum, unknown + 1),
         })
+    }
+}
+
+impl GroupKind {
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+            Self::Share => "share",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Group {
+    /// Says whether its lag is only the most that it can be.
+    pub fn is_lag_at_most(&self) -> bool {
+        self.kind == GroupKind::Share
     }
 }

@@ -49,7 +49,7 @@ fn tell(store: &SpanStore, found: &LineStore) -> Case {
                 }
                 Ask::FindLines { .. } | Ask::QueryLines { .. } => Rows::Lines(Box::new(found.clone())),
                 Ask::Record(_) | Ask::ScanRecords { .. } => Rows::Records(Vec::new()),
-                Ask::Topics | Ask::Queues => Rows::Queues(Box::default()),
+                Ask::Topics | Ask::TopicsInFull | Ask::Queues => Rows::Queues(Box::default()),
             };
             let reply = Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() };
             hunt.absorb(query.number, reply);

@@ -344,7 +344,7 @@ impl Held {
             }
             Ask::FindLines { .. } | Ask::QueryLines { .. } => Rows::Lines(Box::new(self.lines.clone())),
             Ask::Record(_) | Ask::ScanRecords { .. } => Rows::Records(self.records.clone()),
-            Ask::Topics | Ask::Queues => Rows::Queues(Box::default()),
+            Ask::Topics | Ask::TopicsInFull | Ask::Queues => Rows::Queues(Box::default()),
         };
         Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() }
     }

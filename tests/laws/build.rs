@@ -200,7 +200,7 @@ impl World {
                     |record: &&Record| record.coordinate.topic == *topic && record.coordinate.partition == *partition;
                 Rows::Records(self.records.iter().filter(here).cloned().collect())
             }
-            Ask::Topics | Ask::Queues => Rows::Queues(Box::new(self.queues())),
+            Ask::Topics | Ask::TopicsInFull | Ask::Queues => Rows::Queues(Box::new(self.queues())),
         };
         Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() }
     }
@@ -209,7 +209,7 @@ impl World {
         let mut topics: Vec<hopscope::model::queue::Topic> = Vec::new();
         for Coordinate { topic, partition, offset } in self.records.iter().map(|record| &record.coordinate) {
             let number = topics.iter().position(|known| known.name == *topic).unwrap_or_else(|| {
-                topics.push(hopscope::model::queue::Topic { name: topic.clone(), partitions: Vec::new() });
+                topics.push(hopscope::model::queue::Topic { name: topic.clone(), ..Default::default() });
                 topics.len() - 1
             });
             let partitions = &mut topics[number].partitions;

@@ -7,6 +7,7 @@
 
 mod arriving;
 mod bodies;
+mod brokers;
 mod clients;
 mod http;
 mod kafka;

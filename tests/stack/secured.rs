@@ -135,15 +135,6 @@ impl Secured {
         }
         (status.code().unwrap(), out, said)
     }
-
-    /// What the broker itself says about topics, groups, and every record ever written.
-    fn state(&self) -> String {
-        let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/state");
-        let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
-        let run = Command::new(tool).arg(state).output().unwrap();
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap()
-    }
 }
 
 fn write(path: &Path, text: &str) {
@@ -162,7 +153,7 @@ fn every_way_in_sees_what_the_open_listener_shows() {
         .output()
         .unwrap();
     let open = String::from_utf8(open.stdout).unwrap();
-    let before = secured.state();
+    let before = super::state();
     for profile in ["plain", "scram256", "properties", "mutual", "unchecked"] {
         let (code, out, said) = secured.run(profile, &["queue", "lag"]);
         assert_eq!((code, &out), (0, &open), "{profile}: {said}");
@@ -174,7 +165,7 @@ fn every_way_in_sees_what_the_open_listener_shows() {
     assert!(out.contains(&format!("{at} written")), "{code} {out} {said}");
     let (_, out, _) = secured.run("unchecked", &["now"]);
     assert!(out.contains("not checked"), "{out}");
-    assert_eq!(secured.state(), before, "looking changed nothing");
+    assert_eq!(super::state(), before, "looking changed nothing");
 }
 
 #[test]
@@ -187,6 +178,38 @@ fn rights_to_describe_show_lag_and_name_what_may_not_be_read() {
     let (code, out, said) = secured.run("describer", &["follow", &format!("{topic}-0@0"), "-o", "json"]);
     assert!(out.contains("not-permitted") && out.contains(topic), "{code} {out} {said}");
     assert!([3, 4].contains(&code), "{code} {out}");
+}
+
+#[test]
+fn every_verb_serves_what_is_permitted_names_what_is_not_and_changes_nothing() {
+    let secured = Secured::open();
+    let before = super::state();
+    assert!(before.contains("__consumer_offsets:") && before.contains("orders-"), "{before}");
+    let written = secured.stack.told("publish", secured.stack.get("ORDER_POISONED")).next();
+    let at = super::coordinate(written.expect("a record was written"));
+    let (group, topic) = (secured.stack.get("REFUND_GROUP"), secured.stack.get("REFUNDS_TOPIC"));
+    let refused = format!("{topic}-0@0");
+    let missing = "there-is-no-such-topic-0@0";
+    let cases: &[(&str, &[&str], i32, &str)] = &[
+        ("scram256", &["queue", "groups"], 0, group),
+        ("scram256", &["queue", "lag", "--times"], 0, group),
+        ("scram256", &["queue", "record", &at], 0, "order_id"),
+        ("scram256", &["queue", "record", missing], 1, "visible to this user"),
+        ("scram256", &["queue", "topics"], 4, "needs DescribeConfigs"),
+        ("describer", &["queue", "groups"], 0, group),
+        ("describer", &["queue", "lag", "--times"], 4, "not permitted"),
+        ("describer", &["queue", "record", &refused], 4, topic),
+        ("describer", &["queue", "topics"], 4, topic),
+        ("nobody", &["queue", "lag"], 4, "visible to this user"),
+        ("nobody", &["queue", "topics"], 4, "no topic is visible to this user"),
+        ("nobody", &["queue", "record", &refused], 1, "visible to this user"),
+    ];
+    for (profile, verb, code, words) in cases {
+        let (found, out, said) = secured.run(profile, verb);
+        assert!(out.contains(words) || said.contains(words), "{profile} {verb:?}: {out} {said}");
+        assert_eq!(found, *code, "{profile} {verb:?}: {out} {said}");
+    }
+    assert_eq!(super::state(), before, "looking changed nothing");
 }
 
 #[test]

@@ -208,6 +208,7 @@ impl Jaeger {
                 | Ask::Record(_)
                 | Ask::ScanRecords { .. }
                 | Ask::Topics
+                | Ask::TopicsInFull
                 | Ask::Queues => {
                     panic!("questions go to the kind of source that answers them")
                 }

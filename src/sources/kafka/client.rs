@@ -114,13 +114,13 @@ impl Layout {
                 })
                 .collect();
             partitions.sort_by_key(|partition| partition.index);
-            topics.push(Topic { name, partitions });
+            topics.push(Topic { name, partitions, ..Topic::default() });
         }
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         let mut brokers: Vec<Broker> = brokers.collect();
         brokers.sort_by_key(|broker| broker.node);
         let cluster = answer.cluster_id.as_ref().map(ToSmolStr::to_smolstr);
-        Self { state: QueueState { at: wall_clock(), cluster, brokers, topics, groups: Vec::new() }, topic_ids }
+        Self { state: QueueState { at: wall_clock(), cluster, brokers, topics, ..QueueState::default() }, topic_ids }
     }
 
     /// Returns the address of a partition's leader.
@@ -163,6 +163,7 @@ impl Source for Kafka {
                     question.scan((topic, *partition), *from, (*limit, keep)).await
                 }
                 Ask::Topics => question.topics().await,
+                Ask::TopicsInFull => question.topics_in_full().await,
                 Ask::Queues => question.queues().await,
                 Ask::Services
                 | Ask::Trace(_)

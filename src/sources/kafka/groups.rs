@@ -1,216 +1,250 @@
-//! Consumer groups: which there are, who is in them, and what they committed.
+//! Consumer groups: which there are, and who is in them. The broker that lists a group coordinates it, so nobody needs to be
+//! asked who does.
 
+use super::client::Layout;
 use super::question::Question;
-use super::words::refusal;
+use super::shape;
+use super::words::{has_new_coordinator, note, refusal};
+use crate::model::ask::NoteKind;
 use crate::model::queue::{Commit, Group, GroupKind, Member};
-use crate::model::{Fault, Note};
+use crate::model::{Fault, FaultKind, Note};
 use crate::sources::shell::word;
-use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use futures_util::future::join_all;
 use kafka_protocol::messages::{
-    ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, DescribeGroupsRequest, GroupId, ListGroupsRequest,
-    OffsetFetchRequest,
+    ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, ConsumerProtocolSubscription, DescribeGroupsRequest,
+    GroupId, ListGroupsRequest, consumer_group_describe_response as modern, describe_groups_response as classic,
 };
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use smol_str::{SmolStr, ToSmolStr};
+use std::collections::{BTreeSet, HashMap};
 
 /// Groups asked about in one request (`OffsetFetch` takes several from version 8, Kafka 3.0).
 const GROUPS_AT_ONCE: usize = 1_000;
 
+/// What one broker said of the groups that it coordinates.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) groups: Vec<Group>,
+    pub(super) notes: Vec<Note>,
+    /// Groups that have left this broker since it listed them, or that it is still loading.
+    pub(super) moved: BTreeSet<SmolStr>,
+    places: HashMap<SmolStr, usize>,
+}
+
 impl Question<'_> {
-    /// Returns the groups that one broker coordinates: the one that lists a group is its coordinator.
-    pub(super) async fn groups_of(&self, address: &str) -> Result<(Vec<Group>, Vec<Note>), Fault> {
-        let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {} {what}", word(address));
-        let mut notes = Vec::new();
-        let list = (address, shown("--list"));
-        let (answer, version) = self.call(list, i16::MAX, |_| ListGroupsRequest::default()).await?;
-        if answer.error_code != 0 {
-            notes.push(refusal(answer.error_code, &format!("groups of {address}")));
+    /// Reads the groups of all brokers into `layout`. Groups that change their coordinator meanwhile are looked for once more.
+    pub(super) async fn groups(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
+        let moved = self.groups_of_all(layout, None, notes).await;
+        if !moved.is_empty() {
+            let left = self.groups_of_all(layout, Some(&moved), notes).await;
+            let lost = moved.iter().filter(|id| !layout.state.groups.iter().any(|group| group.id == **id));
+            for id in lost.chain(&left).collect::<BTreeSet<_>>() {
+                let text = format!("group {id}: its coordinator changed while it was read; nobody answers for it now");
+                notes.push(note(NoteKind::PartMissing, text));
+            }
         }
-        let mut groups: Vec<Group> = answer
-            .groups
-            .iter()
+        layout.state.groups.sort_by(|a, b| (&a.id, a.fault.is_some()).cmp(&(&b.id, b.fault.is_some())));
+        layout.state.groups.dedup_by(|later, kept| later.id == kept.id);
+    }
+
+    async fn groups_of_all(
+        &self,
+        layout: &mut Layout,
+        only: Option<&BTreeSet<SmolStr>>,
+        notes: &mut Vec<Note>,
+    ) -> BTreeSet<SmolStr> {
+        let mut moved = BTreeSet::new();
+        let state = &mut layout.state;
+        let asks = state.brokers.iter().map(|broker| self.groups_of(&broker.address, only));
+        let answers = join_all(asks).await;
+        for (broker, outcome) in state.brokers.iter_mut().zip(answers) {
+            match outcome {
+                Ok(told) => {
+                    state.groups.extend(told.groups.into_iter().filter(|group| !told.moved.contains(&group.id)));
+                    notes.extend(told.notes);
+                    moved.extend(told.moved);
+                }
+                Err(fault) => {
+                    let text = format!("groups of broker {} ({}): {}", broker.node, broker.address, fault.came);
+                    notes.push(note(kind_of(&fault), text));
+                    broker.fault = Some(fault.came.as_str().into());
+                }
+            }
+        }
+        moved
+    }
+
+    /// Returns the groups that one broker coordinates.
+    async fn groups_of(&self, address: &str, only: Option<&BTreeSet<SmolStr>>) -> Result<Told, Fault> {
+        let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {} {what}", word(address));
+        let list = || self.call((address, shown("--list")), i16::MAX, |_| ListGroupsRequest::default());
+        let (mut answer, mut version) = list().await?;
+        if has_new_coordinator(answer.error_code) {
+            (answer, version) = list().await?;
+        }
+        let mut told = Told::default();
+        if answer.error_code != 0 {
+            told.notes.push(refusal(answer.error_code, &format!("groups of {address}")));
+        }
+        let listed =
+            answer.groups.iter().filter(|group| only.is_none_or(|only| only.contains(group.group_id.0.as_str())));
+        told.groups = listed
             .map(|group| Group {
                 id: group.group_id.0.to_smolstr(),
                 kind: if version < 5 { GroupKind::Classic } else { kind(&group.group_type) },
                 state: group.group_state.to_smolstr(),
+                protocol_type: group.protocol_type.to_smolstr(),
                 ..Group::default()
             })
             .collect();
-        for some in groups.chunks_mut(GROUPS_AT_ONCE) {
-            self.members((address, shown("--describe --all-groups --members")), some, &mut notes).await?;
-            self.committed((address, shown("--describe --all-groups")), some, &mut notes).await?;
+        told.places = told.groups.iter().enumerate().map(|(at, group)| (group.id.clone(), at)).collect();
+        let ids = |kinds: &[GroupKind], groups: &[Group]| -> Vec<GroupId> {
+            groups.iter().filter(|group| kinds.contains(&group.kind)).map(|group| id(&group.id)).collect()
+        };
+        // What one request does not bring takes nothing from what the others do.
+        let members = shown("--describe --all-groups --members");
+        let classic = ids(&[GroupKind::Classic], &told.groups);
+        let outcome = self.members_of_classic(address, &mut told, members.clone()).await;
+        told.missed((address, "members"), &classic, outcome);
+        for some in ids(&[GroupKind::Consumer], &told.groups).chunks(GROUPS_AT_ONCE) {
+            let outcome = self.members_of_modern(address, some, &mut told, members.clone()).await;
+            told.missed((address, "members"), some, outcome);
         }
-        for group in &mut groups {
+        let kept = [GroupKind::Classic, GroupKind::Consumer, GroupKind::Other];
+        for some in ids(&kept, &told.groups).chunks(GROUPS_AT_ONCE) {
+            let outcome = self.committed(address, some, &mut told, shown("--describe --all-groups")).await;
+            told.missed((address, "committed offsets"), some, outcome);
+        }
+        for some in ids(&[GroupKind::Share], &told.groups).chunks(GROUPS_AT_ONCE) {
+            let outcome = self.share(address, some, &mut told).await;
+            told.missed((address, "share groups"), some, outcome);
+        }
+        for group in &mut told.groups {
             group.own();
         }
-        Ok((groups, notes))
+        Ok(told)
     }
 
-    async fn members(
-        &self,
-        (address, shown): (&str, String),
-        groups: &mut [Group],
-        notes: &mut Vec<Note>,
-    ) -> Result<(), Fault> {
-        let of = |wanted: GroupKind, groups: &[Group]| -> Vec<GroupId> {
-            groups.iter().filter(|group| group.kind == wanted).map(|group| id(&group.id)).collect()
-        };
-        let classic = of(GroupKind::Classic, groups);
-        if !classic.is_empty() {
-            let build = |_| DescribeGroupsRequest::default().with_groups(classic.clone());
+    async fn members_of_classic(&self, address: &str, told: &mut Told, shown: String) -> Result<(), Fault> {
+        // Brokers before Kafka 2.6 do not list states. Who is known to be empty has no members.
+        let asked = |group: &&Group| group.kind == GroupKind::Classic && group.state != "Empty";
+        let ids: Vec<GroupId> = told.groups.iter().filter(asked).map(|group| id(&group.id)).collect();
+        let mut other_kind = Vec::new();
+        for some in ids.chunks(GROUPS_AT_ONCE) {
+            let build = |_| DescribeGroupsRequest::default().with_groups(some.to_vec());
             let (answer, _) = self.call((address, shown.clone()), i16::MAX, build).await?;
-            for told in &answer.groups {
-                let Some(group) = groups.iter_mut().find(|group| group.id == told.group_id.0.as_str()) else {
-                    continue;
-                };
-                if told.error_code != 0 {
-                    group.refuse(told.error_code, notes);
-                    continue;
-                }
-                group.state = told.group_state.to_smolstr();
-                group.members = told
-                    .members
-                    .iter()
-                    .map(|member| Member {
-                        id: member.member_id.to_smolstr(),
-                        client: member.client_id.to_smolstr(),
-                        host: member.client_host.to_smolstr(),
-                        assigned: classic_assignment(&member.member_assignment),
-                    })
-                    .collect();
-            }
-        }
-        let modern = of(GroupKind::Consumer, groups);
-        if !modern.is_empty() {
-            let build = |_| ConsumerGroupDescribeRequest::default().with_group_ids(modern.clone());
-            let (answer, _) = self.call((address, shown), i16::MAX, build).await?;
-            for told in &answer.groups {
-                let Some(group) = groups.iter_mut().find(|group| group.id == told.group_id.0.as_str()) else {
-                    continue;
-                };
-                if told.error_code != 0 {
-                    group.refuse(told.error_code, notes);
+            for described in &answer.groups {
+                let name = &described.group_id;
+                // Brokers of Kafka 3.7 may hold groups of the newer protocol and do not tell them apart in their list: to this
+                // question such a group is dead, or not found (69).
+                if described.error_code == 69 || described.error_code == 0 && &*described.group_state == "Dead" {
+                    other_kind.push(name.clone());
                     continue;
                 }
-                group.state = told.group_state.to_smolstr();
-                group.members = told
-                    .members
-                    .iter()
-                    .map(|member| Member {
-                        id: member.member_id.to_smolstr(),
-                        client: member.client_id.to_smolstr(),
-                        host: member.client_host.to_smolstr(),
-                        assigned: member
-                            .assignment
-                            .topic_partitions
-                            .iter()
-                            .flat_map(|topic| {
-                                topic.partitions.iter().map(|part| (topic.topic_name.0.to_smolstr(), *part))
-                            })
-                            .collect(),
-                    })
-                    .collect();
+                let Some(group) = told.heard(name, described.error_code) else { continue };
+                group.state = described.group_state.to_smolstr();
+                group.protocol_type = described.protocol_type.to_smolstr();
+                group.members = described.members.iter().map(|member| classic_member(member, described)).collect();
             }
         }
-        Ok(())
+        if other_kind.is_empty() {
+            return Ok(());
+        }
+        let asked = self.members_of_modern(address, &other_kind, told, shown).await;
+        // Without the newer protocol the group has simply ended since it was listed.
+        if asked.as_ref().is_err_and(|fault| fault.kind == FaultKind::Unsupported) {
+            for name in &other_kind {
+                if let Some(group) = told.group(name) {
+                    group.state = SmolStr::new_static("Dead");
+                }
+            }
+            return Ok(());
+        }
+        asked
     }
 
-    async fn committed(
+    async fn members_of_modern(
         &self,
-        (address, shown): (&str, String),
-        groups: &mut [Group],
-        notes: &mut Vec<Note>,
+        address: &str,
+        ids: &[GroupId],
+        told: &mut Told,
+        shown: String,
     ) -> Result<(), Fault> {
-        // Share groups keep no committed offsets; classic lag does not apply to them.
-        let ids: Vec<GroupId> =
-            groups.iter().filter(|group| group.kind != GroupKind::Share).map(|group| id(&group.id)).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let build = |version| {
-            if version >= 8 {
-                let asked =
-                    ids.iter().map(|id| OffsetFetchRequestGroup::default().with_group_id(id.clone()).with_topics(None));
-                OffsetFetchRequest::default().with_groups(asked.collect())
-            } else {
-                OffsetFetchRequest::default().with_group_id(ids[0].clone()).with_topics(None)
-            }
-        };
-        let (answer, version) = self.call((address, shown.clone()), 9, build).await?;
-        if version >= 8 {
-            for told in &answer.groups {
-                let Some(group) = groups.iter_mut().find(|group| group.id == told.group_id.0.as_str()) else {
-                    continue;
-                };
-                if told.error_code != 0 {
-                    group.refuse(told.error_code, notes);
+        let build = |_| ConsumerGroupDescribeRequest::default().with_group_ids(ids.to_vec());
+        let (answer, _) = self.call((address, shown), i16::MAX, build).await?;
+        for described in &answer.groups {
+            // Offered is not enabled: 3.9.2 answers 35 to every group unless it is set up for the newer protocol. And a group
+            // that was listed as classic may have ended (69).
+            let is_classic = told.group(&described.group_id).is_some_and(|group| group.kind == GroupKind::Classic);
+            if is_classic && matches!(described.error_code, 35 | 69) {
+                if let Some(group) = told.group(&described.group_id) {
+                    group.state = SmolStr::new_static("Dead");
                 }
-                for topic in &told.topics {
-                    for part in &topic.partitions {
-                        group.commit(
-                            topic.name.0.to_smolstr(),
-                            part.partition_index,
-                            part.committed_offset,
-                            part.error_code,
-                            notes,
-                        );
-                    }
-                }
+                continue;
             }
-            return Ok(());
-        }
-        // Before Kafka 3.0 a request names one group.
-        for (place, one) in ids.iter().enumerate() {
-            let next;
-            let told = if place == 0 {
-                &answer
-            } else {
-                let build = |_| OffsetFetchRequest::default().with_group_id(one.clone()).with_topics(None);
-                next = self.call((address, shown.clone()), 7, build).await?.0;
-                &next
-            };
-            let Some(group) = groups.iter_mut().find(|group| group.id == one.0.as_str()) else { continue };
-            if told.error_code != 0 {
-                group.refuse(told.error_code, notes);
-            }
-            for topic in &told.topics {
-                for part in &topic.partitions {
-                    group.commit(
-                        topic.name.0.to_smolstr(),
-                        part.partition_index,
-                        part.committed_offset,
-                        part.error_code,
-                        notes,
-                    );
-                }
-            }
+            let Some(group) = told.heard(&described.group_id, described.error_code) else { continue };
+            group.kind = GroupKind::Consumer;
+            group.state = described.group_state.to_smolstr();
+            group.epoch = Some(described.group_epoch);
+            group.assignment_epoch = Some(described.assignment_epoch);
+            group.members = described.members.iter().map(modern_member).collect();
         }
         Ok(())
     }
 }
 
+impl Told {
+    pub(super) fn group(&mut self, id: &GroupId) -> Option<&mut Group> {
+        self.places.get(id.0.as_str()).map(|at| &mut self.groups[*at])
+    }
+
+    /// Writes down that something could not be had of these groups.
+    fn missed(&mut self, (address, what): (&str, &str), ids: &[GroupId], outcome: Result<(), Fault>) {
+        let Err(fault) = outcome else { return };
+        let kind = if fault.kind == FaultKind::Unsupported { NoteKind::Remark } else { kind_of(&fault) };
+        self.notes.push(note(kind, format!("{what} of groups of broker {address}: {}", fault.came)));
+        for id in ids {
+            if let Some(group) = self.group(id) {
+                group.fault = Some(format!("{what}: {}", fault.came).into());
+            }
+        }
+    }
+
+    /// Returns a group that the broker answered for; an error is written down.
+    pub(super) fn heard(&mut self, id: &GroupId, code: i16) -> Option<&mut Group> {
+        let at = *self.places.get(id.0.as_str())?;
+        if has_new_coordinator(code) {
+            self.moved.insert(self.groups[at].id.clone());
+            return None;
+        }
+        if code != 0 {
+            self.groups[at].refuse(code, &mut self.notes);
+            return None;
+        }
+        Some(&mut self.groups[at])
+    }
+}
+
 impl Group {
-    fn refuse(&mut self, code: i16, notes: &mut Vec<Note>) {
+    pub(super) fn refuse(&mut self, code: i16, notes: &mut Vec<Note>) {
         let said = refusal(code, &format!("group {}", self.id));
         self.fault = Some(said.text.as_str().into());
         notes.push(said);
     }
 
-    fn commit(&mut self, topic: SmolStr, partition: i32, offset: i64, code: i16, notes: &mut Vec<Note>) {
-        if code != 0 {
-            notes.push(refusal(code, &format!("group {} on {topic}-{partition}", self.id)));
-            return;
-        }
-        self.commits.push(Commit { topic, partition, committed: (offset >= 0).then_some(offset), owner: None });
-    }
-
     /// Adds assigned partitions without a commit, as Kafka's own tool shows them, and says who owns which.
     fn own(&mut self) {
+        self.commits.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        let known = self.commits.len();
         for (place, member) in self.members.iter().enumerate() {
             for (topic, partition) in &member.assigned {
-                match self.commits.iter_mut().find(|commit| commit.topic == *topic && commit.partition == *partition) {
-                    Some(commit) => commit.owner = Some(place),
-                    None => self.commits.push(Commit {
+                let found = self.commits[..known].binary_search_by(|commit| {
+                    (commit.topic.as_str(), commit.partition).cmp(&(topic.as_str(), *partition))
+                });
+                match found {
+                    // Members of a share group read the same partition side by side.
+                    Ok(at) => _ = self.commits[at].owner.get_or_insert(place),
+                    Err(_) => self.commits.push(Commit {
                         topic: topic.clone(),
                         partition: *partition,
                         committed: None,
@@ -220,6 +254,41 @@ impl Group {
             }
         }
         self.commits.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        self.commits.dedup_by(|later, kept| (&later.topic, later.partition) == (&kept.topic, kept.partition));
+    }
+}
+
+/// A broker that may not be asked, and one that does not answer, are two things.
+fn kind_of(fault: &Fault) -> NoteKind {
+    if fault.kind == FaultKind::Refused { NoteKind::NotPermitted } else { NoteKind::PartMissing }
+}
+
+fn classic_member(member: &classic::DescribedGroupMember, group: &classic::DescribedGroup) -> Member {
+    // Connect and schema registries use the same protocol with contents of their own.
+    let is_consumer = &*group.protocol_type == "consumer";
+    Member {
+        id: member.member_id.to_smolstr(),
+        instance: member.group_instance_id.as_ref().map(ToSmolStr::to_smolstr),
+        client: member.client_id.to_smolstr(),
+        host: member.client_host.to_smolstr(),
+        topics: if is_consumer { classic_subscription(&member.member_metadata) } else { Vec::new() },
+        pattern: None,
+        assigned: if is_consumer { classic_assignment(&member.member_assignment) } else { Vec::new() },
+    }
+}
+
+fn modern_member(member: &modern::Member) -> Member {
+    let assigned = member.assignment.topic_partitions.iter();
+    Member {
+        id: member.member_id.to_smolstr(),
+        instance: member.instance_id.as_ref().map(ToSmolStr::to_smolstr),
+        client: member.client_id.to_smolstr(),
+        host: member.client_host.to_smolstr(),
+        topics: member.subscribed_topic_names.iter().map(|name| name.0.to_smolstr()).collect(),
+        pattern: member.subscribed_topic_regex.as_ref().filter(|text| !text.is_empty()).map(ToSmolStr::to_smolstr),
+        assigned: assigned
+            .flat_map(|topic| topic.partitions.iter().map(|part| (topic.topic_name.0.to_smolstr(), *part)))
+            .collect(),
     }
 }
 
@@ -232,15 +301,26 @@ fn kind(told: &str) -> GroupKind {
     }
 }
 
-/// Reads the assignment of a classic member: a version, then the consumer protocol's own message.
-fn classic_assignment(bytes: &bytes::Bytes) -> Vec<(SmolStr, i32)> {
-    let Some((head, rest)) = bytes.split_at_checked(2) else { return Vec::new() };
+/// A message of the consumer protocol: a version, then its contents. Newer versions only add to the end.
+fn consumer_protocol<T: Decodable>(bytes: &bytes::Bytes, shape: i16) -> Option<T> {
+    let (head, rest) = bytes.split_at_checked(2)?;
     let version = i16::from_be_bytes([head[0], head[1]]).clamp(0, 3);
-    let Ok(told) = ConsumerProtocolAssignment::decode(&mut bytes.slice_ref(rest), version) else { return Vec::new() };
+    let mut rest = bytes.slice_ref(rest);
+    shape::check(shape, version, rest.clone()).ok()?;
+    T::decode(&mut rest, version).ok()
+}
+
+fn classic_assignment(bytes: &bytes::Bytes) -> Vec<(SmolStr, i32)> {
+    let Some(told) = consumer_protocol::<ConsumerProtocolAssignment>(bytes, shape::ASSIGNED) else { return Vec::new() };
     let parts = told.assigned_partitions.iter();
     parts.flat_map(|topic| topic.partitions.iter().map(|part| (topic.topic.0.to_smolstr(), *part))).collect()
 }
 
-fn id(group: &str) -> GroupId {
+fn classic_subscription(bytes: &bytes::Bytes) -> Vec<SmolStr> {
+    let told = consumer_protocol::<ConsumerProtocolSubscription>(bytes, shape::SUBSCRIBED);
+    told.map_or_else(Vec::new, |told| told.topics.iter().map(ToSmolStr::to_smolstr).collect())
+}
+
+pub(super) fn id(group: &str) -> GroupId {
     GroupId(StrBytes::from_string(group.to_owned()))
 }

@@ -7,6 +7,7 @@
 //! One broker that fails takes nothing from the others: what it leads or coordinates is named as missing.
 
 mod client;
+mod commits;
 mod doctor;
 mod door;
 mod groups;
@@ -18,6 +19,8 @@ mod records;
 mod repeat;
 mod sasl;
 mod shape;
+mod topics;
+mod transactions;
 mod wire;
 mod words;
 

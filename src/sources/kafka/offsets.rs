@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, HashSet};
 /// `ListOffsets` times that name places: the log's end and its start.
 pub(super) const END: i64 = -1;
 pub(super) const START: i64 = -2;
+/// The record with the largest timestamp. Asked of committed records it finds none while the newest one stands behind an open
+/// transaction (Kafka 4.3.1), so it is asked of all.
+pub(super) const NEWEST: i64 = -3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isolation {
@@ -27,6 +30,8 @@ pub(super) enum Isolation {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offset {
     pub(super) offset: i64,
+    /// Milliseconds since 1970; -1 for places that have none.
+    pub(super) millis: i64,
 }
 
 /// Offsets of one broker's partitions, each with its offset or its error.
@@ -100,7 +105,7 @@ impl Question<'_> {
         let parts = answer.topics.iter().flat_map(|topic| {
             let name = topic.name.0.to_smolstr();
             topic.partitions.iter().map(move |part| {
-                let found = Offset { offset: part.offset };
+                let found = Offset { offset: part.offset, millis: part.timestamp };
                 (
                     name.clone(),
                     part.partition_index,
@@ -111,17 +116,20 @@ impl Question<'_> {
         Ok(parts.collect())
     }
 
-    /// Fills in the offsets of all partitions, one request per leader and kind. The end comes last: a lag must not come out
-    /// negative, nor the stable end behind the end.
+    /// Fills in the offsets of all partitions, one request per leader and kind. The stable end is asked for after the end:
+    /// whatever is written in between, one that lies before the end is held back by an open transaction, and one that does
+    /// not is cut to the end.
     pub(super) async fn offsets(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
-        let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Committed), (END, Isolation::Uncommitted)];
+        let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Uncommitted), (END, Isolation::Committed)];
         let all = layout.places();
         // No kind waits for another; a connection keeps their order.
         let heard = join_all(kinds.map(|kind| self.hear(layout, &all, kind))).await;
         for (kind, heard) in kinds.into_iter().zip(heard) {
             let mut fill = |partition: &mut Partition, found: Offset| match kind {
                 (START, _) => partition.start = Some(found.offset),
-                (_, Isolation::Committed) => partition.stable = Some(found.offset),
+                (_, Isolation::Committed) => {
+                    partition.stable = Some(partition.end.map_or(found.offset, |end| end.min(found.offset)));
+                }
                 (_, Isolation::Uncommitted) => partition.end = Some(found.offset),
             };
             let missing = layout.take(heard, &mut fill);
@@ -134,6 +142,17 @@ impl Question<'_> {
         }
         notes.sort_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));
         notes.dedup();
+    }
+
+    /// Asks for one offset of each place, and of nobody twice. Returns for how many there is none.
+    pub(super) async fn offsets_once(
+        &self,
+        layout: &mut Layout,
+        places: &[Place],
+        kind: (i64, Isolation),
+        fill: &mut impl FnMut(&mut Partition, Offset),
+    ) -> usize {
+        self.round(layout, places, kind, fill).await.len()
     }
 
     /// Asks for one offset of each place and gives it to `fill`. A leader that has moved, or cannot be reached, is looked up

@@ -48,6 +48,11 @@ struct Shape {
 
 const UUID: usize = 16;
 
+/// The assignment of a member of a classic group, under a number that no request has.
+pub(super) const ASSIGNED: i16 = -1;
+/// The subscription of such a member.
+pub(super) const SUBSCRIBED: i16 = -2;
+
 const PARTITIONS_OF_METADATA: &[Field] =
     &[Fixed(10, ALL), Fixed(4, since(7)), Numbers(4, ALL), Numbers(4, ALL), Numbers(4, since(5))];
 
@@ -208,6 +213,130 @@ const SHAPES: &[Shape] = &[
                 ],
                 ALL,
             ),
+        ],
+    },
+    // DescribeConfigs
+    Shape {
+        key: 32,
+        flexible: 4,
+        fields: &[
+            Fixed(4, ALL),
+            Array(
+                &[
+                    Fixed(2, ALL),
+                    Text(ALL),
+                    Fixed(1, ALL),
+                    Text(ALL),
+                    Array(
+                        &[
+                            Text(ALL),
+                            Text(ALL),
+                            Fixed(3, ALL),
+                            Array(&[Text(ALL), Text(ALL), Fixed(1, ALL)], since(1)),
+                            Fixed(1, since(3)),
+                            Text(since(3)),
+                        ],
+                        ALL,
+                    ),
+                ],
+                ALL,
+            ),
+        ],
+    },
+    // DescribeProducers
+    Shape {
+        key: 61,
+        flexible: 0,
+        fields: &[
+            Fixed(4, ALL),
+            Array(&[Text(ALL), Array(&[Fixed(6, ALL), Text(ALL), Array(&[Fixed(36, ALL)], ALL)], ALL)], ALL),
+        ],
+    },
+    // DescribeTransactions
+    Shape {
+        key: 65,
+        flexible: 0,
+        fields: &[
+            Fixed(4, ALL),
+            Array(
+                &[Fixed(2, ALL), Text(ALL), Text(ALL), Fixed(22, ALL), Array(&[Text(ALL), Numbers(4, ALL)], ALL)],
+                ALL,
+            ),
+        ],
+    },
+    // ListTransactions
+    Shape {
+        key: 66,
+        flexible: 0,
+        fields: &[Fixed(6, ALL), Texts(ALL), Array(&[Text(ALL), Fixed(8, ALL), Text(ALL)], ALL)],
+    },
+    // ShareGroupDescribe
+    Shape {
+        key: 77,
+        flexible: 0,
+        fields: &[
+            Fixed(4, ALL),
+            Array(
+                &[
+                    Fixed(2, ALL),
+                    Text(ALL),
+                    Text(ALL),
+                    Text(ALL),
+                    Fixed(8, ALL),
+                    Text(ALL),
+                    Array(
+                        &[
+                            Text(ALL),
+                            Text(ALL),
+                            Fixed(4, ALL),
+                            Text(ALL),
+                            Text(ALL),
+                            Texts(ALL),
+                            Inner(ASSIGNMENT, ALL),
+                        ],
+                        ALL,
+                    ),
+                    Fixed(4, ALL),
+                ],
+                ALL,
+            ),
+        ],
+    },
+    // DescribeShareGroupOffsets
+    Shape {
+        key: 90,
+        flexible: 0,
+        fields: &[
+            Fixed(4, ALL),
+            Array(
+                &[
+                    Text(ALL),
+                    Array(
+                        &[
+                            Text(ALL),
+                            Fixed(UUID, ALL),
+                            Array(&[Fixed(16, ALL), Fixed(8, since(1)), Fixed(2, ALL), Text(ALL)], ALL),
+                        ],
+                        ALL,
+                    ),
+                    Fixed(2, ALL),
+                    Text(ALL),
+                ],
+                ALL,
+            ),
+        ],
+    },
+    // Not answers of brokers, but what members of classic groups hand to each other inside of them.
+    Shape { key: ASSIGNED, flexible: i16::MAX, fields: &[Array(&[Text(ALL), Numbers(4, ALL)], ALL), Blob(ALL)] },
+    Shape {
+        key: SUBSCRIBED,
+        flexible: i16::MAX,
+        fields: &[
+            Texts(ALL),
+            Blob(ALL),
+            Array(&[Text(ALL), Numbers(4, ALL)], since(1)),
+            Fixed(4, since(2)),
+            Text(since(3)),
         ],
     },
 ];

@@ -5,8 +5,10 @@ use crate::model::{FaultKind, SafeText};
 use crate::sources::lease::Lease;
 use crate::sources::shell::word;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeGroupsRequest, FetchRequest, ListGroupsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+    DescribeProducersRequest, DescribeShareGroupOffsetsRequest, DescribeTransactionsRequest, FetchRequest,
+    ListGroupsRequest, ListOffsetsRequest, ListTransactionsRequest, MetadataRequest, OffsetFetchRequest,
+    SaslAuthenticateRequest, SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
 use kafka_protocol::protocol::Request;
 use std::sync::Arc;
@@ -35,14 +37,20 @@ macro_rules! reads {
 reads!(
     ApiVersionsRequest,
     ConsumerGroupDescribeRequest,
+    DescribeConfigsRequest,
     DescribeGroupsRequest,
+    DescribeProducersRequest,
+    DescribeShareGroupOffsetsRequest,
+    DescribeTransactionsRequest,
     FetchRequest,
     ListGroupsRequest,
     ListOffsetsRequest,
+    ListTransactionsRequest,
     MetadataRequest,
     OffsetFetchRequest,
     SaslAuthenticateRequest,
     SaslHandshakeRequest,
+    ShareGroupDescribeRequest,
 );
 
 /// Why a request brought no answer.

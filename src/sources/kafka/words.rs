@@ -13,13 +13,27 @@ pub(super) const fn has_moved(code: i16) -> bool {
     matches!(code, 3 | 5 | 6 | 9 | 74 | 75 | 100 | 103)
 }
 
+/// Says whether an error means that somebody else coordinates a group now, or will in a moment.
+pub(super) const fn has_new_coordinator(code: i16) -> bool {
+    matches!(code, 14..=16)
+}
+
 /// Says what a Kafka error means for one topic, partition or group.
 pub(super) fn refusal(code: i16, of: &str) -> Note {
     let (kind, words) = match code {
         29 => (NoteKind::NotPermitted, "not permitted, or no such topic (29)"),
         30 => (NoteKind::NotPermitted, "not permitted, or no such group (30)"),
         3 => (NoteKind::NotFound, "no such topic or partition (3)"),
-        5 | 6 => (NoteKind::PartMissing, "no leader answers for it now"),
+        5 | 6 | 9 | 74 | 75 | 100 | 103 => (NoteKind::PartMissing, "no leader answers for it now"),
+        14 => (NoteKind::PartMissing, "its coordinator is still loading it (14)"),
+        15 | 16 => (NoteKind::PartMissing, "no coordinator answers for it now"),
+        31 => (NoteKind::NotPermitted, "not permitted on the cluster (31)"),
+        35 => (NoteKind::PartMissing, "offered by this broker, but not enabled there (35)"),
+        53 => (NoteKind::NotPermitted, "not permitted, or no such transactional id (53)"),
+        69 => (NoteKind::NotFound, "no such group of this kind (69)"),
+        105 => (NoteKind::NotFound, "no such transactional id (105)"),
+        56 => (NoteKind::PartMissing, "its disk has failed on the leader (56)"),
+        78 => (NoteKind::PartMissing, "its offsets are not known to the new leader yet (78)"),
         1 => (NoteKind::OutOfRetention, "offset out of range (1)"),
         _ => return note(NoteKind::PartMissing, format!("{of}: Kafka error {code}")),
     };

@@ -101,6 +101,7 @@ impl Source for Loki {
                 | Ask::Record(_)
                 | Ask::ScanRecords { .. }
                 | Ask::Topics
+                | Ask::TopicsInFull
                 | Ask::Queues => panic!("questions go to the kind of source that answers them"),
             };
             Reply { outcome: self.http.without_secrets(outcome), exchanges: made }

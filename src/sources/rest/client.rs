@@ -335,7 +335,7 @@ fn put(group: &mut Group, rows: Vec<rest::Lag>, topics: &mut Topics) {
 fn sorted(topics: Topics) -> Vec<Topic> {
     topics
         .into_iter()
-        .map(|(name, partitions)| Topic { name, partitions: partitions.into_values().collect() })
+        .map(|(name, partitions)| Topic { name, partitions: partitions.into_values().collect(), ..Topic::default() })
         .collect()
 }
 
@@ -358,6 +358,11 @@ impl Source for Rest {
             let outcome = match ask {
                 Ask::Queues => self.queues(&asking).await,
                 Ask::Topics => self.topics(&asking).await,
+                Ask::TopicsInFull => self.topics(&asking).await.map(|mut answer| {
+                    let text = SafeText::own("settings and newest records are not read through the REST proxy");
+                    answer.notes.push(Note { kind: NoteKind::Remark, text });
+                    answer
+                }),
                 Ask::Record(_) | Ask::ScanRecords { .. } => Err(self.not_asked("the REST proxy gives no records")),
                 _ => Err(self.not_asked("the REST proxy has no answer to this question")),
             };

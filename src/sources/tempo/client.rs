@@ -295,6 +295,7 @@ impl Tempo {
                 | Ask::Record(_)
                 | Ask::ScanRecords { .. }
                 | Ask::Topics
+                | Ask::TopicsInFull
                 | Ask::Queues => panic!("questions go to the kind of source that answers them"),
             };
             Reply { outcome, exchanges: made }

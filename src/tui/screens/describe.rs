@@ -6,7 +6,7 @@ use crate::export::present::light_word;
 use crate::export::waterfall::{Bar, BarKind, Tree};
 use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
-use crate::model::queue::QueueState;
+use crate::model::queue::{OpenTransaction, QueueState};
 use crate::model::verdict::{Finding, Severity};
 use crate::model::{Case, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
 use crate::tui::facts::Facts;
@@ -345,8 +345,9 @@ pub fn commit(queues: &QueueState, group: usize, at: usize) -> Vec<Stripe> {
     let held = queues.partition(&commit.topic, commit.partition);
     let mut lines = vec![
         title(format!("{} in {}-{}", group.id, commit.topic, commit.partition)),
-        field("group", format!("{} ({:?} protocol)", group.state, group.kind)),
-        field("committed", number(commit.committed)),
+        field("group", format!("{} ({} protocol)", group.state, group.kind.word())),
+        field("epoch", group.epoch.map_or_else(|| "none in this protocol".to_owned(), |epoch| epoch.to_string())),
+        field(if group.is_lag_at_most() { "start" } else { "committed" }, number(commit.committed)),
         field("end", number(held.and_then(|held| held.end))),
         field("stable end", number(held.and_then(|held| held.stable))),
         field("log start", number(held.and_then(|held| held.start))),
@@ -354,11 +355,21 @@ pub fn commit(queues: &QueueState, group: usize, at: usize) -> Vec<Stripe> {
     ];
     match queues.lag(commit) {
         Some(lag) => {
-            lines.push(field("lag", format!("{} records", lag.records)));
+            lines.push(field(
+                "lag",
+                format!("{}{} records", if group.is_lag_at_most() { "at most " } else { "" }, lag.records),
+            ));
             lines.push(field("lost", format!("{} deleted by retention before they were read", lag.lost)));
             lines.push(field("waiting", format!("{} behind an open transaction", lag.behind_transaction)));
         }
         None => lines.push(field("lag", "cannot tell: an offset is not known")),
+    }
+    let held_back = |found: &&OpenTransaction| found.topic == commit.topic && found.partition == commit.partition;
+    for found in queues.transactions.iter().filter(held_back) {
+        let id = found.transactional_id.as_deref().unwrap_or("not visible to this user");
+        let state = found.state.as_deref().unwrap_or("open");
+        let text = format!("{id}: {state} from offset {} on, producer {}", found.first_offset, found.producer_id);
+        lines.push(field("transaction", text));
     }
     match commit.owner.and_then(|owner| group.members.get(owner)) {
         Some(member) => lines.push(field("owner", format!("{} {} at {}", member.client, member.id, member.host))),

@@ -4,6 +4,7 @@ use super::{Item, Room, Screen, Subject, describe, hash};
 use crate::export::present::light_word;
 use crate::model::journey::Mark;
 use crate::model::now::{ErrorTrace, GroupLag, Lamp, Light};
+use crate::model::queue::GroupKind;
 use crate::model::{self, SafeText};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
@@ -175,7 +176,11 @@ fn lamp(lamp: &Lamp) -> Stripe {
 pub(super) fn group(row: &GroupLag, room: Room) -> Stripe {
     let role = if row.lag > 0 || row.lost > 0 { Role::Warn } else { Role::Ok };
     let name = (room.width / 3).clamp(14, 32);
-    let lag = if row.fault.is_some() { "?".to_owned() } else { row.lag.to_string() };
+    let lag = match (row.fault.is_some(), row.kind) {
+        (true, _) => "?".to_owned(),
+        (false, GroupKind::Share) if row.lag > 0 => format!("<={}", row.lag),
+        (false, _) => row.lag.to_string(),
+    };
     let mut stripe = Stripe::of(
         if row.fault.is_some() {
             "E "
@@ -200,10 +205,15 @@ pub(super) fn group(row: &GroupLag, room: Room) -> Stripe {
     if row.lost > 0 {
         stripe.push(format!("{} lost to retention  ", row.lost), Role::Error);
     }
+    if row.behind_transaction > 0 {
+        stripe.push(format!("{} in a transaction  ", row.behind_transaction), Role::Warn);
+    }
     if row.unknown > 0 {
         stripe.push(format!("{} partitions unknown  ", row.unknown), Role::Unknown);
     }
-    stripe.and(row.state.clone(), Role::Dim).and(format!(", {} members", row.members), Role::Dim)
+    // The classic protocol is what nearly all groups speak.
+    let kind = if row.kind == GroupKind::Classic { String::new() } else { format!(" {}", row.kind.word()) };
+    stripe.and(row.state.clone(), Role::Dim).and(format!("{kind}, {} members", row.members), Role::Dim)
 }
 
 fn trace(row: &ErrorTrace, facts: &Facts) -> Stripe {

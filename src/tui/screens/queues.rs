@@ -130,10 +130,14 @@ fn partition(queues: &QueueState, group: &Group, commit: &Commit, mark: Mark, ro
     let held = queues.partition(&commit.topic, commit.partition);
     let lag = queues.lag(commit);
     let role = super::role_of(mark);
+    let shown = match lag {
+        Some(lag) if group.is_lag_at_most() && lag.records > 0 => SafeText::new(&format!("<={}", lag.records)),
+        _ => number(lag.map(|lag| lag.records)),
+    };
     let name = (room.width / 3).clamp(14, 40);
     let mut stripe = Stripe::of(format!("  {} ", mark.sign()), role)
         .cell(&SafeText::new(&format!("{}-{}", commit.topic, commit.partition)), name, Align::Left, Role::Text)
-        .cell(&number(lag.map(|lag| lag.records)), 8, Align::Right, role)
+        .cell(&shown, 8, Align::Right, role)
         .and("  ", Role::Dim)
         .cell(&number(commit.committed), 9, Align::Right, Role::Text)
         .and(" of ", Role::Dim)

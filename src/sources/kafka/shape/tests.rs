@@ -3,10 +3,21 @@ use bytes::BytesMut;
 use kafka_protocol::messages::consumer_group_describe_response::{
     Assignment, DescribedGroup as NewGroup, Member, TopicPartitions,
 };
+use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::describe_producers_response::{PartitionResponse, ProducerState, TopicResponse};
+use kafka_protocol::messages::describe_share_group_offsets_response::{
+    DescribeShareGroupOffsetsResponseGroup, DescribeShareGroupOffsetsResponsePartition,
+    DescribeShareGroupOffsetsResponseTopic,
+};
+use kafka_protocol::messages::describe_transactions_response::{TopicData, TransactionState as Described};
 use kafka_protocol::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::list_transactions_response::TransactionState as Listed;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -14,10 +25,13 @@ use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
 };
+use kafka_protocol::messages::share_group_describe_response as share;
 use kafka_protocol::messages::{
-    BrokerId, ConsumerGroupDescribeResponse, DescribeGroupsResponse, FetchResponse, GroupId, ListGroupsResponse,
-    ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
-    TopicName,
+    BrokerId, ConsumerGroupDescribeResponse, ConsumerProtocolAssignment, ConsumerProtocolSubscription,
+    DescribeConfigsResponse, DescribeGroupsResponse, DescribeProducersResponse, DescribeShareGroupOffsetsResponse,
+    DescribeTransactionsResponse, FetchResponse, GroupId, ListGroupsResponse, ListOffsetsResponse,
+    ListTransactionsResponse, MetadataResponse, OffsetFetchResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
+    ShareGroupDescribeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use proptest::prelude::*;
@@ -97,6 +111,56 @@ fn every_version_of_every_answer_is_walked_to_its_end() {
             let group = OffsetFetchResponseGroup::default().with_group_id(GroupId(text("g"))).with_topics(vec![found]);
             encode(OffsetFetchResponse::default().with_groups(vec![group; 2]), version)
         }
+    });
+    walks(32, 1..=4, |version| {
+        let synonym = DescribeConfigsSynonym::default().with_name(text("log.retention.ms"));
+        let entry = DescribeConfigsResourceResult::default()
+            .with_name(text("retention.ms"))
+            .with_value(Some(text("-1")))
+            .with_synonyms(vec![synonym; 2]);
+        let found = DescribeConfigsResult::default().with_resource_name(text("orders")).with_configs(vec![entry; 3]);
+        encode(DescribeConfigsResponse::default().with_results(vec![found; 2]), version)
+    });
+    walks(61, 0..=0, |version| {
+        let part = PartitionResponse::default().with_active_producers(vec![ProducerState::default(); 3]);
+        let found = TopicResponse::default().with_name(topic()).with_partitions(vec![part; 2]);
+        encode(DescribeProducersResponse::default().with_topics(vec![found; 2]), version)
+    });
+    walks(65, 0..=0, |version| {
+        let parts = TopicData::default().with_topic(topic()).with_partitions(vec![1, 2]);
+        let found = Described::default().with_transaction_state(text("Ongoing")).with_topics(vec![parts; 2]);
+        encode(DescribeTransactionsResponse::default().with_transaction_states(vec![found; 2]), version)
+    });
+    walks(66, 0..=2, |version| {
+        let found = Listed::default().with_transaction_state(text("Ongoing"));
+        let answer = ListTransactionsResponse::default().with_unknown_state_filters(vec![text("x"); 2]);
+        encode(answer.with_transaction_states(vec![found; 3]), version)
+    });
+    walks(77, 1..=1, |version| {
+        let parts = share::TopicPartitions::default().with_topic_name(topic()).with_partitions(vec![1, 2, 3]);
+        let member = share::Member::default()
+            .with_member_id(text("m"))
+            .with_rack_id(Some(text("r")))
+            .with_subscribed_topic_names(vec![topic(); 2])
+            .with_assignment(share::Assignment::default().with_topic_partitions(vec![parts; 2]));
+        let group = share::DescribedGroup::default().with_group_id(GroupId(text("g"))).with_members(vec![member; 2]);
+        encode(ShareGroupDescribeResponse::default().with_groups(vec![group; 2]), version)
+    });
+    walks(90, 0..=0, |version| {
+        let part = DescribeShareGroupOffsetsResponsePartition::default().with_start_offset(7);
+        let found =
+            DescribeShareGroupOffsetsResponseTopic::default().with_topic_name(topic()).with_partitions(vec![part; 2]);
+        let group = DescribeShareGroupOffsetsResponseGroup::default().with_topics(vec![found; 2]);
+        encode(DescribeShareGroupOffsetsResponse::default().with_groups(vec![group; 2]), version)
+    });
+    walks(ASSIGNED, 0..=3, |version| {
+        let parts = TopicPartition::default().with_topic(topic()).with_partitions(vec![1, 2]);
+        let assigned = ConsumerProtocolAssignment::default().with_assigned_partitions(vec![parts; 2]);
+        encode(assigned.with_user_data(Some(Bytes::from_static(b"data"))), version)
+    });
+    walks(SUBSCRIBED, 0..=3, |version| {
+        let subscribed = ConsumerProtocolSubscription::default().with_topics(vec![text("orders"); 2]);
+        encode(subscribed.with_user_data(Some(Bytes::from_static(b"data"))), version)
     });
     walks(17, 0..=1, |version| {
         encode(SaslHandshakeResponse::default().with_error_code(33).with_mechanisms(vec![text("PLAIN"); 3]), version)

@@ -1,0 +1,462 @@
+//! Queues as programs read them: `hopscope/lag/1`, `hopscope/groups/1`, `hopscope/topics/1`, `hopscope/record/1`, and the same
+//! as lines with tabs. What could not be read is absent (`null`, or `-`), never zero. Instants are nanoseconds since 1970,
+//! durations nanoseconds.
+
+use super::report::RecordReport;
+use crate::model::queue::{Commit, Group, OpenTransaction, Topic};
+use crate::model::record::{Record, RecordClock};
+use crate::model::text::lines;
+use crate::model::{Nanos, Note, QueueState, SafeText, Timestamp};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt::{Display, Write};
+
+/// A table with what was remarked about it.
+#[derive(Serialize)]
+pub struct Table<'a, R: Serialize> {
+    /// Name and version of its rows.
+    pub schema: &'static str,
+    /// When it was read.
+    pub at: i64,
+    /// Whether every part was read.
+    pub complete: bool,
+    /// The rows.
+    pub rows: &'a [R],
+    /// Open transactions that hold a group back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<Vec<TransactionRow>>,
+    /// Remarks.
+    pub notes: &'a [Note],
+    /// Exit code.
+    pub exit: u8,
+}
+
+/// One line of a table of text.
+pub trait Line {
+    /// Names of the columns, with tabs between.
+    const HEAD: &'static str;
+
+    /// The cells of a row.
+    fn cells(&self) -> Vec<String>;
+}
+
+/// One line of the lag table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LagRow {
+    /// Consumer group.
+    pub group: SafeText,
+    /// Topic.
+    pub topic: SafeText,
+    /// Partition.
+    pub partition: i32,
+    /// Next offset that the group would read; of a share group the offset that its records begin at.
+    pub committed: Option<i64>,
+    /// First offset that is kept.
+    pub start: Option<i64>,
+    /// Offset that readers of committed records can reach.
+    pub stable: Option<i64>,
+    /// Offset after the last record.
+    pub end: Option<i64>,
+    /// Records between, bounded by what retention has left.
+    pub lag: Option<i64>,
+    /// Whether `lag` is only the most that it can be (share groups).
+    pub at_most: bool,
+    /// Of these the ones behind an open transaction.
+    pub behind_transaction: Option<i64>,
+    /// Offsets that retention deleted unread.
+    pub lost: Option<i64>,
+    /// State of the group as its coordinator names it.
+    pub state: SafeText,
+    /// Protocol of the group.
+    pub kind: &'static str,
+    /// Member that owns the partition.
+    pub owner: Option<SafeText>,
+    /// The name that was given to that member.
+    pub instance: Option<SafeText>,
+    /// Client id of that member.
+    pub client: Option<SafeText>,
+    /// Its host.
+    pub host: Option<SafeText>,
+    /// Time of the record that is read next, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<i64>,
+    /// How long ago that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_ns: Option<i64>,
+    /// Why something is missing.
+    pub fault: Option<SafeText>,
+}
+
+/// One consumer group.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupRow {
+    /// Group id.
+    pub group: SafeText,
+    /// Protocol.
+    pub kind: &'static str,
+    /// State as its coordinator names it.
+    pub state: SafeText,
+    /// Protocol type: `consumer`, `connect`; empty when nobody ever joined.
+    pub protocol_type: SafeText,
+    /// Members.
+    pub members: usize,
+    /// Client ids, each once.
+    pub clients: Vec<SafeText>,
+    /// Topics and patterns that members subscribed to, each once.
+    pub subscriptions: Vec<SafeText>,
+    /// Group epoch, where the protocol has one.
+    pub epoch: Option<i32>,
+    /// Epoch of the assignment.
+    pub assignment_epoch: Option<i32>,
+    /// Partitions with a commit or an owner.
+    pub partitions: usize,
+    /// Lag over all partitions where it is known.
+    pub lag: i64,
+    /// Whether `lag` is only the most that it can be (share groups).
+    pub at_most: bool,
+    /// Partitions where it is not known.
+    pub unknown_partitions: usize,
+    /// Offsets behind open transactions.
+    pub behind_transaction: i64,
+    /// Offsets that retention deleted unread.
+    pub lost: i64,
+    /// Why something is missing.
+    pub fault: Option<SafeText>,
+}
+
+/// One topic.
+#[derive(Clone, Debug, Serialize)]
+pub struct TopicRow {
+    /// Name.
+    pub topic: SafeText,
+    /// Partitions.
+    pub partitions: usize,
+    /// Offsets kept, over all partitions where they are known.
+    pub offsets: i64,
+    /// Partitions whose offsets are not known.
+    pub unknown_partitions: usize,
+    /// `cleanup.policy`.
+    pub cleanup: Option<SafeText>,
+    /// `retention.ms`; absent when there is no limit, or it was not told (`cleanup` tells which).
+    pub retention_ns: Option<i64>,
+    /// `retention.bytes`.
+    pub retention_bytes: Option<i64>,
+    /// `message.timestamp.type`.
+    pub clock: Option<SafeText>,
+    /// Time of the newest record.
+    pub newest: Option<i64>,
+    /// How long ago that was; below zero when the producer's clock is ahead.
+    pub newest_age_ns: Option<i64>,
+    /// Why something is missing.
+    pub fault: Option<SafeText>,
+}
+
+/// A transaction that is open.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransactionRow {
+    topic: SafeText,
+    partition: i32,
+    producer_id: i64,
+    first_offset: i64,
+    last_write: i64,
+    transactional_id: Option<SafeText>,
+    state: Option<SafeText>,
+    started: Option<i64>,
+    timeout_ns: Option<i64>,
+}
+
+/// One record.
+#[derive(Serialize)]
+pub struct RecordDocument<'a> {
+    /// `hopscope/record/1`.
+    pub schema: &'static str,
+    /// Whether the question was answered in full.
+    pub complete: bool,
+    /// The record, when there is one.
+    pub record: Option<RecordReport<'a>>,
+    /// Remarks.
+    pub notes: &'a [Note],
+    /// Exit code.
+    pub exit: u8,
+}
+
+/// Writes a table as lines with tabs between their cells.
+pub fn table<R: Line>(rows: &[R]) -> String {
+    let mut text = format!("{}\n", R::HEAD);
+    for row in rows {
+        text.push_str(&row.cells().join("\t"));
+        text.push('\n');
+    }
+    text
+}
+
+fn or_dash(cell: Option<impl Display>) -> String {
+    cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string())
+}
+
+fn text_or_dash(cell: Option<&SafeText>) -> String {
+    cell.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), |text| text.as_str().replace(' ', "_"))
+}
+
+fn lag_text(lag: Option<i64>, at_most: bool) -> String {
+    lag.map_or_else(|| "-".to_owned(), |lag| if at_most { format!("<={lag}") } else { lag.to_string() })
+}
+
+/// Returns the lag table, by group, topic and partition.
+pub fn lag_rows(state: &QueueState) -> Vec<LagRow> {
+    let pairs = state.groups.iter().flat_map(|group| group.commits.iter().map(move |commit| (group, commit)));
+    let mut rows: Vec<LagRow> = pairs.map(|(group, commit)| lag_row(state, group, commit)).collect();
+    rows.sort_by(|a, b| {
+        (a.group.as_str(), a.topic.as_str(), a.partition).cmp(&(b.group.as_str(), b.topic.as_str(), b.partition))
+    });
+    rows
+}
+
+fn lag_row(state: &QueueState, group: &Group, commit: &Commit) -> LagRow {
+    let partition = state.partition(&commit.topic, commit.partition);
+    let (lag, owner) = (state.lag(commit), commit.owner.and_then(|owner| group.members.get(owner)));
+    let fault = partition.and_then(|partition| partition.fault.as_ref()).or(group.fault.as_ref());
+    LagRow {
+        group: SafeText::new(&group.id),
+        topic: SafeText::new(&commit.topic),
+        partition: commit.partition,
+        committed: commit.committed,
+        start: partition.and_then(|partition| partition.start),
+        stable: partition.and_then(|partition| partition.stable),
+        end: partition.and_then(|partition| partition.end),
+        lag: lag.map(|lag| lag.records),
+        at_most: group.is_lag_at_most(),
+        behind_transaction: lag.map(|lag| lag.behind_transaction),
+        lost: lag.map(|lag| lag.lost),
+        state: SafeText::new(&group.state),
+        kind: group.kind.word(),
+        owner: owner.map(|member| SafeText::new(&member.id)),
+        instance: owner.and_then(|member| member.instance.as_deref()).map(SafeText::new),
+        client: owner.map(|member| SafeText::new(&member.client)),
+        host: owner.map(|member| SafeText::new(&member.host)),
+        next_at: None,
+        waits_ns: None,
+        fault: fault.map(|fault| SafeText::new(fault)),
+    }
+}
+
+impl LagRow {
+    /// Adds the time of the record that is read next. A producer's clock that is ahead makes nobody wait less than nothing.
+    #[must_use]
+    pub fn with_next(self, next: Timestamp, now: Timestamp) -> Self {
+        Self { next_at: Some(next.0), waits_ns: Some(now.since(next).0.max(0)), ..self }
+    }
+}
+
+impl Line for LagRow {
+    const HEAD: &'static str =
+        "GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tIN-TRANSACTION\tLOST\tWAITS\tSTATE\tKIND\tOWNER\tCLIENT\tHOST";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.group.as_str().to_owned(),
+            self.topic.as_str().to_owned(),
+            self.partition.to_string(),
+            or_dash(self.committed),
+            or_dash(self.end),
+            lag_text(self.lag, self.at_most),
+            or_dash(self.behind_transaction),
+            or_dash(self.lost),
+            or_dash(self.waits_ns.map(|waits| Nanos(waits).human().replace(' ', ""))),
+            text_or_dash(Some(&self.state)),
+            self.kind.to_owned(),
+            text_or_dash(self.owner.as_ref()),
+            text_or_dash(self.client.as_ref()),
+            text_or_dash(self.host.as_ref()),
+        ]
+    }
+}
+
+/// Returns the groups, by id.
+pub fn group_rows(state: &QueueState) -> Vec<GroupRow> {
+    state.groups.iter().map(|group| group_row(state, group)).collect()
+}
+
+fn group_row(state: &QueueState, group: &Group) -> GroupRow {
+    let (lag, unknown_partitions) = state.group_lag(group);
+    let lags = || group.commits.iter().filter_map(|commit| state.lag(commit));
+    let once = |texts: BTreeSet<&str>| texts.into_iter().map(SafeText::new).collect::<Vec<_>>();
+    let members = || group.members.iter();
+    let named = members().flat_map(|member| member.topics.iter().chain(&member.pattern)).map(smol_str::SmolStr::as_str);
+    GroupRow {
+        group: SafeText::new(&group.id),
+        kind: group.kind.word(),
+        state: SafeText::new(&group.state),
+        protocol_type: SafeText::new(&group.protocol_type),
+        members: group.members.len(),
+        clients: once(members().map(|member| member.client.as_str()).collect()),
+        subscriptions: once(named.collect()),
+        epoch: group.epoch,
+        assignment_epoch: group.assignment_epoch,
+        partitions: group.commits.len(),
+        lag,
+        at_most: group.is_lag_at_most(),
+        unknown_partitions,
+        behind_transaction: lags().map(|lag| lag.behind_transaction).sum(),
+        lost: lags().map(|lag| lag.lost).sum(),
+        fault: group.fault.as_deref().map(SafeText::new),
+    }
+}
+
+impl Line for GroupRow {
+    const HEAD: &'static str = "GROUP\tKIND\tSTATE\tMEMBERS\tEPOCH\tPARTITIONS\tLAG\tUNKNOWN\tIN-TRANSACTION\tLOST";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.group.as_str().to_owned(),
+            self.kind.to_owned(),
+            text_or_dash(Some(&self.state)),
+            self.members.to_string(),
+            or_dash(self.epoch),
+            self.partitions.to_string(),
+            lag_text(
+                (self.partitions > self.unknown_partitions || self.partitions == 0).then_some(self.lag),
+                self.at_most,
+            ),
+            self.unknown_partitions.to_string(),
+            self.behind_transaction.to_string(),
+            self.lost.to_string(),
+        ]
+    }
+}
+
+/// Returns the topics, by name.
+pub fn topic_rows(state: &QueueState) -> Vec<TopicRow> {
+    state.topics.iter().map(|topic| topic_row(topic, state.at)).collect()
+}
+
+fn topic_row(topic: &Topic, now: Timestamp) -> TopicRow {
+    let known = topic.partitions.iter().filter_map(|partition| Some((partition.start?, partition.end?)));
+    let kept: Vec<i64> = known.map(|(start, end)| (end - start).max(0)).collect();
+    let newest = topic.partitions.iter().filter_map(|partition| partition.newest).max();
+    let settings = topic.settings.as_ref();
+    TopicRow {
+        topic: SafeText::new(&topic.name),
+        partitions: topic.partitions.len(),
+        offsets: kept.iter().sum(),
+        unknown_partitions: topic.partitions.len() - kept.len(),
+        cleanup: settings.map(|settings| SafeText::new(&settings.cleanup)),
+        retention_ns: settings.and_then(|settings| settings.retention).map(|retention| retention.0),
+        retention_bytes: settings.and_then(|settings| settings.retention_bytes),
+        clock: settings.map(|settings| SafeText::new(&settings.clock)),
+        newest: newest.map(|newest| newest.0),
+        newest_age_ns: newest.map(|newest| now.since(newest).0),
+        fault: topic.partitions.iter().find_map(|partition| partition.fault.as_deref()).map(SafeText::new),
+    }
+}
+
+impl Line for TopicRow {
+    const HEAD: &'static str = "TOPIC\tPARTITIONS\tOFFSETS\tUNKNOWN\tCLEANUP\tRETENTION\tRETENTION-BYTES\tNEWEST";
+
+    fn cells(&self) -> Vec<String> {
+        let human = |ns: i64| Nanos(ns).human().replace(' ', "");
+        let limit = |told: Option<String>| match (told, &self.cleanup) {
+            (Some(told), _) => told,
+            (None, Some(_)) => "unlimited".to_owned(),
+            (None, None) => "-".to_owned(),
+        };
+        vec![
+            self.topic.as_str().to_owned(),
+            self.partitions.to_string(),
+            self.offsets.to_string(),
+            self.unknown_partitions.to_string(),
+            text_or_dash(self.cleanup.as_ref()),
+            limit(self.retention_ns.map(human)),
+            limit(self.retention_bytes.map(|bytes| bytes.to_string())),
+            or_dash(self.newest_age_ns.map(human)),
+        ]
+    }
+}
+
+impl TransactionRow {
+    /// Returns the open transactions.
+    pub fn all(state: &QueueState) -> Vec<Self> {
+        state.transactions.iter().map(Self::of).collect()
+    }
+
+    fn of(found: &OpenTransaction) -> Self {
+        Self {
+            topic: SafeText::new(&found.topic),
+            partition: found.partition,
+            producer_id: found.producer_id,
+            first_offset: found.first_offset,
+            last_write: found.last_write.0,
+            transactional_id: found.transactional_id.as_deref().map(SafeText::new),
+            state: found.state.as_deref().map(SafeText::new),
+            started: found.started.map(|started| started.0),
+            timeout_ns: found.timeout.map(|timeout| timeout.0),
+        }
+    }
+}
+
+/// Says in one line what holds a partition's readers back.
+pub fn transaction(found: &OpenTransaction, zone: &TimeZone) -> String {
+    let who = match &found.transactional_id {
+        Some(id) => format!("transaction {}", SafeText::new(id).as_str()),
+        None => "a transaction".to_owned(),
+    };
+    let mut text = format!(
+        "{}-{}: {who} of producer {} is open from offset {} on",
+        SafeText::new(&found.topic).as_str(),
+        found.partition,
+        found.producer_id,
+        found.first_offset
+    );
+    if let Some(started) = found.started {
+        write!(text, ", begun {}", started.date_clock(zone)).expect("a string takes any text");
+    }
+    write!(text, ", last written to {}", found.last_write.date_clock(zone)).expect("a string takes any text");
+    if let Some(timeout) = found.timeout {
+        write!(text, ", aborted after {}", timeout.human()).expect("a string takes any text");
+    }
+    text
+}
+
+/// Writes a record for people.
+pub fn record(record: &Record, zone: &TimeZone) -> String {
+    let mut text = format!("{}\n", SafeText::new(&record.coordinate.to_string()).as_str());
+    let mut field = |name: &str, value: &str| {
+        writeln!(text, "{name:<12}{value}").expect("a string takes any text");
+    };
+    let clock = match record.clock {
+        RecordClock::CreateTime => "set by the producer",
+        RecordClock::LogAppendTime => "set by the broker",
+    };
+    field("time", &format!("{}, {clock}", record.timestamp.date_clock(zone)));
+    if record.producer_id >= 0 {
+        let (producer, epoch, sequence) = (record.producer_id, record.producer_epoch, record.sequence);
+        field("producer", &format!("{producer}, epoch {epoch}, sequence {sequence}"));
+    }
+    if let Some(end) = record.transaction {
+        field("transaction", end.word());
+    }
+    for header in &record.headers {
+        let name = SafeText::from_bytes(&header.key);
+        field("header", &format!("{}: {}", name.as_str(), header.shown().as_str()));
+    }
+    match &record.key {
+        Some(key) => field("key", SafeText::from_bytes(key).as_str()),
+        None => field("key", "(null)"),
+    }
+    match &record.value {
+        None => field("value", "(null): a tombstone"),
+        Some(value) => {
+            field("value", &format!("{} bytes", value.len()));
+            let shown = String::from_utf8_lossy(value);
+            if matches!(shown, std::borrow::Cow::Owned(_)) {
+                writeln!(text, "{}", SafeText::from_bytes(value).as_str()).expect("a string takes any text");
+            } else {
+                for line in lines(&shown) {
+                    writeln!(text, "{}", line.as_str()).expect("a string takes any text");
+                }
+            }
+        }
+    }
+    text
+}

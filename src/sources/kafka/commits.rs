@@ -1,0 +1,134 @@
+//! Where groups stand: committed offsets, and for share groups the offset that their records begin at.
+
+use super::groups::Told;
+use super::question::Question;
+use super::words::refusal;
+use crate::model::Fault;
+use crate::model::queue::{Commit, Member};
+use crate::sources::shell::word;
+use kafka_protocol::messages::describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::{
+    DescribeShareGroupOffsetsRequest, GroupId, OffsetFetchRequest, OffsetFetchResponse, ShareGroupDescribeRequest,
+};
+use smol_str::{SmolStr, ToSmolStr};
+
+/// From this version on a request names several groups (Kafka 3.0).
+const SEVERAL: i16 = 8;
+/// The newest version that names topics by their names.
+const NAMES: i16 = 9;
+
+impl Question<'_> {
+    /// Reads the committed offsets of some groups of one broker.
+    pub(super) async fn committed(
+        &self,
+        address: &str,
+        ids: &[GroupId],
+        told: &mut Told,
+        shown: String,
+    ) -> Result<(), Fault> {
+        let build = |version| {
+            if version >= SEVERAL {
+                let asked =
+                    ids.iter().map(|id| OffsetFetchRequestGroup::default().with_group_id(id.clone()).with_topics(None));
+                OffsetFetchRequest::default().with_groups(asked.collect())
+            } else {
+                OffsetFetchRequest::default().with_group_id(ids[0].clone()).with_topics(None)
+            }
+        };
+        let (answer, version) = self.call((address, shown.clone()), NAMES, build).await?;
+        if version >= SEVERAL {
+            for group in &answer.groups {
+                if told.heard(&group.group_id, group.error_code).is_none() {
+                    continue;
+                }
+                for topic in &group.topics {
+                    for part in &topic.partitions {
+                        let place = (topic.name.0.to_smolstr(), part.partition_index);
+                        told.commit(&group.group_id, place, part.committed_offset, part.error_code);
+                    }
+                }
+            }
+            return Ok(());
+        }
+        told.committed(&ids[0], &answer);
+        for id in &ids[1..] {
+            let build = |_| OffsetFetchRequest::default().with_group_id(id.clone()).with_topics(None);
+            let (answer, _) = self.call((address, shown.clone()), SEVERAL - 1, build).await?;
+            told.committed(id, &answer);
+        }
+        Ok(())
+    }
+
+    /// Reads members and start offsets of some share groups of one broker (Kafka 4.1 and later).
+    pub(super) async fn share(&self, address: &str, ids: &[GroupId], told: &mut Told) -> Result<(), Fault> {
+        let shown = |what: &str| {
+            format!("kafka-share-groups --bootstrap-server {} --describe --all-groups{what}", word(address))
+        };
+        let build = |_| ShareGroupDescribeRequest::default().with_group_ids(ids.to_vec());
+        let (answer, _) = self.call((address, shown(" --members")), i16::MAX, build).await?;
+        for described in &answer.groups {
+            let Some(group) = told.heard(&described.group_id, described.error_code) else { continue };
+            group.state = described.group_state.to_smolstr();
+            group.epoch = Some(described.group_epoch);
+            group.assignment_epoch = Some(described.assignment_epoch);
+            let member = |member: &kafka_protocol::messages::share_group_describe_response::Member| Member {
+                id: member.member_id.to_smolstr(),
+                client: member.client_id.to_smolstr(),
+                host: member.client_host.to_smolstr(),
+                topics: member.subscribed_topic_names.iter().map(|name| name.0.to_smolstr()).collect(),
+                assigned: (member.assignment.topic_partitions.iter())
+                    .flat_map(|topic| topic.partitions.iter().map(|part| (topic.topic_name.0.to_smolstr(), *part)))
+                    .collect(),
+                ..Member::default()
+            };
+            group.members = described.members.iter().map(member).collect();
+        }
+        let build = |_| {
+            let asked = ids
+                .iter()
+                .map(|id| DescribeShareGroupOffsetsRequestGroup::default().with_group_id(id.clone()).with_topics(None));
+            DescribeShareGroupOffsetsRequest::default().with_groups(asked.collect())
+        };
+        let (answer, _) = self.call((address, shown(" --offsets")), i16::MAX, build).await?;
+        for group in &answer.groups {
+            if told.heard(&group.group_id, group.error_code).is_none() {
+                continue;
+            }
+            for topic in &group.topics {
+                for part in &topic.partitions {
+                    // -1 says that the group has consumed nothing yet, not that it is far behind.
+                    let place = (topic.topic_name.0.to_smolstr(), part.partition_index);
+                    told.commit(&group.group_id, place, part.start_offset, part.error_code);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Told {
+    /// Takes an answer about one group alone.
+    fn committed(&mut self, id: &GroupId, answer: &OffsetFetchResponse) {
+        if self.heard(id, answer.error_code).is_none() {
+            return;
+        }
+        for topic in &answer.topics {
+            for part in &topic.partitions {
+                let place = (topic.name.0.to_smolstr(), part.partition_index);
+                self.commit(id, place, part.committed_offset, part.error_code);
+            }
+        }
+    }
+
+    fn commit(&mut self, id: &GroupId, (topic, partition): (SmolStr, i32), offset: i64, code: i16) {
+        if code != 0 {
+            self.notes.push(refusal(code, &format!("group {} on {topic}-{partition}", id.0)));
+            return;
+        }
+        let commit = Commit { topic, partition, committed: (offset >= 0).then_some(offset), owner: None };
+        if let Some(group) = self.group(id) {
+            group.commits.push(commit);
+        }
+    }
+}
