@@ -1,5 +1,6 @@
 //! One HTTP client for the sources that speak HTTP: leases, time-outs, caps, retries and the words for every failure.
 
+mod answer;
 mod client;
 mod grafana;
 mod login;
@@ -12,7 +13,8 @@ use super::secret::Hush;
 use super::shell::quote;
 use super::tls;
 use crate::config::{HttpEndpoint, HttpLogin};
-use crate::model::{Answer, Exchange, Fault, FaultKind, Nanos, SafeText, SourceKind};
+use crate::model::{Answer, Fault, FaultKind, Nanos, SafeText, SourceKind};
+pub use answer::{BodySink, Fetched, Head, looks_like_html};
 use client::Ready;
 use login::Logins;
 use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -20,7 +22,6 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use retry::Retries;
 use secrecy::ExposeSecret;
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -30,8 +31,6 @@ use url::Url;
 const ERROR_TEXT: usize = 64 << 10;
 /// The shortest text of one row: a tuple of a time and a line, or a span, is longer.
 const ROW: u64 = 16;
-/// Bytes of a document that is read as a whole; as a tree of values it takes up to sixteen times as much.
-const DOCUMENT: usize = 4 << 20;
 
 /// One endpoint; connections are made when first needed and kept.
 #[derive(Debug)]
@@ -43,73 +42,6 @@ pub struct Http {
     /// How far the server's clock was ahead of ours in its last answer.
     ahead: Mutex<Option<Nanos>>,
     behind: grafana::Behind,
-}
-
-/// Takes the body of a good answer while it arrives.
-pub trait BodySink: Send {
-    /// Takes the next bytes; [`ControlFlow::Break`] ends the request early, which is no fault.
-    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()>;
-
-    /// Returns how many rows were decoded so far; they are counted against the budget.
-    fn rows(&self) -> u64 {
-        0
-    }
-
-    /// Says why what comes is more than can be kept, when so: then the end is a fault.
-    fn too_much(&self) -> Option<String> {
-        None
-    }
-}
-
-/// Documents that are read as a whole: lists of names and limits.
-impl BodySink for Vec<u8> {
-    fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
-        // A mark before the text (U+FEFF) says nothing, and readers of JSON refuse it.
-        if self.is_empty() {
-            self.extend_from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-        } else {
-            self.extend_from_slice(bytes);
-        }
-        if self.len() > DOCUMENT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    fn too_much(&self) -> Option<String> {
-        (self.len() > DOCUMENT).then(|| format!("more than {} MiB where a short list is expected", DOCUMENT >> 20))
-    }
-}
-
-/// Status of an answer. Only a 2xx body goes to the sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// HTTP status.
-    pub status: u16,
-    /// Unless 2xx: the first 64 KiB of the body.
-    pub text: String,
-}
-
-/// What became of a request.
-#[derive(Debug)]
-pub struct Fetched {
-    /// Each try, in order.
-    pub exchanges: Vec<Exchange>,
-    /// What was asked of whom, without credentials: `GET http://127.0.0.1:3100/loki/api/v1/labels`.
-    pub asked: SafeText,
-    /// The status, or what prevented an answer. 401, 403 and redirects elsewhere are faults already. After a fault the
-    /// sink may hold the first part of a body.
-    pub outcome: Result<Head, Fault>,
-}
-
-impl Head {
-    /// Says whether the status is 2xx.
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-}
-
-/// Says whether a body is a web page (a login, a wrong base path) instead of an answer.
-pub fn looks_like_html(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().first() == Some(&b'<')
 }
 
 /// Parameters, in order.
