@@ -37,8 +37,45 @@ pub trait Line {
     /// Names of the columns, with tabs between.
     const HEAD: &'static str;
 
-    /// The cells of a row.
-    fn cells(&self) -> Vec<String>;
+    /// Writes the cells of a row.
+    fn cells(&self, to: &mut Cells<'_>);
+}
+
+/// Where the cells of a row go: a table of many thousand rows keeps no text per cell.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    text: &'a mut String,
+    has_any: bool,
+}
+
+impl Cells<'_> {
+    fn cell(&mut self, cell: impl Display) {
+        if std::mem::replace(&mut self.has_any, true) {
+            self.text.push('\t');
+        }
+        write!(self.text, "{cell}").expect("a string takes any text");
+    }
+
+    fn or_dash(&mut self, cell: Option<impl Display>) {
+        match cell {
+            Some(cell) => self.cell(cell),
+            None => self.cell("-"),
+        }
+    }
+
+    fn text_or_dash(&mut self, cell: Option<&SafeText>) {
+        match cell.map(SafeText::as_str).filter(|text| !text.is_empty()) {
+            Some(text) if text.contains(' ') => self.cell(text.replace(' ', "_")),
+            text => self.cell(text.unwrap_or("-")),
+        }
+    }
+
+    fn lag(&mut self, lag: Option<i64>, at_most: bool) {
+        match lag {
+            Some(lag) if at_most => self.cell(format_args!("<={lag}")),
+            lag => self.or_dash(lag),
+        }
+    }
 }
 
 /// One line of the lag table.
@@ -185,22 +222,10 @@ pub struct RecordDocument<'a> {
 pub fn table<R: Line>(rows: &[R]) -> String {
     let mut text = format!("{}\n", R::HEAD);
     for row in rows {
-        text.push_str(&row.cells().join("\t"));
+        row.cells(&mut Cells { text: &mut text, has_any: false });
         text.push('\n');
     }
     text
-}
-
-fn or_dash(cell: Option<impl Display>) -> String {
-    cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string())
-}
-
-fn text_or_dash(cell: Option<&SafeText>) -> String {
-    cell.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), |text| text.as_str().replace(' ', "_"))
-}
-
-fn lag_text(lag: Option<i64>, at_most: bool) -> String {
-    lag.map_or_else(|| "-".to_owned(), |lag| if at_most { format!("<={lag}") } else { lag.to_string() })
 }
 
 /// Returns the lag table, by group, topic and partition.
@@ -253,23 +278,21 @@ impl Line for LagRow {
     const HEAD: &'static str =
         "GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tIN-TRANSACTION\tLOST\tWAITS\tSTATE\tKIND\tOWNER\tCLIENT\tHOST";
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.group.as_str().to_owned(),
-            self.topic.as_str().to_owned(),
-            self.partition.to_string(),
-            or_dash(self.committed),
-            or_dash(self.end),
-            lag_text(self.lag, self.at_most),
-            or_dash(self.behind_transaction),
-            or_dash(self.lost),
-            or_dash(self.waits_ns.map(|waits| Nanos(waits).human().replace(' ', ""))),
-            text_or_dash(Some(&self.state)),
-            self.kind.to_owned(),
-            text_or_dash(self.owner.as_ref()),
-            text_or_dash(self.client.as_ref()),
-            text_or_dash(self.host.as_ref()),
-        ]
+    fn cells(&self, to: &mut Cells<'_>) {
+        to.cell(self.group.as_str());
+        to.cell(self.topic.as_str());
+        to.cell(self.partition);
+        to.or_dash(self.committed);
+        to.or_dash(self.end);
+        to.lag(self.lag, self.at_most);
+        to.or_dash(self.behind_transaction);
+        to.or_dash(self.lost);
+        to.or_dash(self.waits_ns.map(|waits| Nanos(waits).human().replace(' ', "")));
+        to.text_or_dash(Some(&self.state));
+        to.cell(self.kind);
+        to.text_or_dash(self.owner.as_ref());
+        to.text_or_dash(self.client.as_ref());
+        to.text_or_dash(self.host.as_ref());
     }
 }
 
@@ -307,22 +330,17 @@ fn group_row(state: &QueueState, group: &Group) -> GroupRow {
 impl Line for GroupRow {
     const HEAD: &'static str = "GROUP\tKIND\tSTATE\tMEMBERS\tEPOCH\tPARTITIONS\tLAG\tUNKNOWN\tIN-TRANSACTION\tLOST";
 
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.group.as_str().to_owned(),
-            self.kind.to_owned(),
-            text_or_dash(Some(&self.state)),
-            self.members.to_string(),
-            or_dash(self.epoch),
-            self.partitions.to_string(),
-            lag_text(
-                (self.partitions > self.unknown_partitions || self.partitions == 0).then_some(self.lag),
-                self.at_most,
-            ),
-            self.unknown_partitions.to_string(),
-            self.behind_transaction.to_string(),
-            self.lost.to_string(),
-        ]
+    fn cells(&self, to: &mut Cells<'_>) {
+        to.cell(self.group.as_str());
+        to.cell(self.kind);
+        to.text_or_dash(Some(&self.state));
+        to.cell(self.members);
+        to.or_dash(self.epoch);
+        to.cell(self.partitions);
+        to.lag((self.partitions > self.unknown_partitions || self.partitions == 0).then_some(self.lag), self.at_most);
+        to.cell(self.unknown_partitions);
+        to.cell(self.behind_transaction);
+        to.cell(self.lost);
     }
 }
 
@@ -354,23 +372,21 @@ fn topic_row(topic: &Topic, now: Timestamp) -> TopicRow {
 impl Line for TopicRow {
     const HEAD: &'static str = "TOPIC\tPARTITIONS\tOFFSETS\tUNKNOWN\tCLEANUP\tRETENTION\tRETENTION-BYTES\tNEWEST";
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, to: &mut Cells<'_>) {
         let human = |ns: i64| Nanos(ns).human().replace(' ', "");
         let limit = |told: Option<String>| match (told, &self.cleanup) {
             (Some(told), _) => told,
             (None, Some(_)) => "unlimited".to_owned(),
             (None, None) => "-".to_owned(),
         };
-        vec![
-            self.topic.as_str().to_owned(),
-            self.partitions.to_string(),
-            self.offsets.to_string(),
-            self.unknown_partitions.to_string(),
-            text_or_dash(self.cleanup.as_ref()),
-            limit(self.retention_ns.map(human)),
-            limit(self.retention_bytes.map(|bytes| bytes.to_string())),
-            or_dash(self.newest_age_ns.map(human)),
-        ]
+        to.cell(self.topic.as_str());
+        to.cell(self.partitions);
+        to.cell(self.offsets);
+        to.cell(self.unknown_partitions);
+        to.text_or_dash(self.cleanup.as_ref());
+        to.cell(limit(self.retention_ns.map(human)));
+        to.cell(limit(self.retention_bytes.map(|bytes| bytes.to_string())));
+        to.or_dash(self.newest_age_ns.map(human));
     }
 }
 

@@ -11,7 +11,7 @@ use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::{
     DescribeShareGroupOffsetsRequest, GroupId, OffsetFetchRequest, OffsetFetchResponse, ShareGroupDescribeRequest,
 };
-use smol_str::{SmolStr, ToSmolStr};
+use smol_str::ToSmolStr;
 
 /// From this version on a request names several groups (Kafka 3.0).
 const SEVERAL: i16 = 8;
@@ -43,10 +43,9 @@ impl Question<'_> {
                     continue;
                 }
                 for topic in &group.topics {
-                    for part in &topic.partitions {
-                        let place = (topic.name.0.to_smolstr(), part.partition_index);
-                        told.commit(&group.group_id, place, part.committed_offset, part.error_code);
-                    }
+                    let parts = topic.partitions.iter();
+                    let parts = parts.map(|part| (part.partition_index, part.committed_offset, part.error_code));
+                    told.commits(&group.group_id, &topic.name.0, parts);
                 }
             }
             return Ok(());
@@ -96,11 +95,10 @@ impl Question<'_> {
                 continue;
             }
             for topic in &group.topics {
-                for part in &topic.partitions {
-                    // -1 says that the group has consumed nothing yet, not that it is far behind.
-                    let place = (topic.topic_name.0.to_smolstr(), part.partition_index);
-                    told.commit(&group.group_id, place, part.start_offset, part.error_code);
-                }
+                // -1 says that the group has consumed nothing yet, not that it is far behind.
+                let parts = topic.partitions.iter();
+                let parts = parts.map(|part| (part.partition_index, part.start_offset, part.error_code));
+                told.commits(&group.group_id, &topic.topic_name.0, parts);
             }
         }
         Ok(())
@@ -114,21 +112,25 @@ impl Told {
             return;
         }
         for topic in &answer.topics {
-            for part in &topic.partitions {
-                let place = (topic.name.0.to_smolstr(), part.partition_index);
-                self.commit(id, place, part.committed_offset, part.error_code);
-            }
+            let parts = topic.partitions.iter();
+            let parts = parts.map(|part| (part.partition_index, part.committed_offset, part.error_code));
+            self.commits(id, &topic.name.0, parts);
         }
     }
 
-    fn commit(&mut self, id: &GroupId, (topic, partition): (SmolStr, i32), offset: i64, code: i16) {
-        if code != 0 {
-            self.notes.push(refusal(code, &format!("group {} on {topic}-{partition}", id.0)));
-            return;
-        }
-        let commit = Commit { topic, partition, committed: (offset >= 0).then_some(offset), owner: None };
-        if let Some(group) = self.group(id) {
-            group.commits.push(commit);
+    /// Takes partitions of one topic, each with its index, the offset (negative: none) and the error code. Group and topic
+    /// are looked up and copied once, not for each partition.
+    fn commits(&mut self, id: &GroupId, topic: &str, parts: impl ExactSizeIterator<Item = (i32, i64, i16)>) {
+        let Some(at) = self.place(id) else { return };
+        let (topic, commits) = (topic.to_smolstr(), &mut self.groups[at].commits);
+        commits.reserve(parts.len());
+        for (partition, offset, code) in parts {
+            if code == 0 {
+                let committed = (offset >= 0).then_some(offset);
+                commits.push(Commit { topic: topic.clone(), partition, committed, owner: None });
+            } else {
+                self.notes.push(refusal(code, &format!("group {} on {topic}-{partition}", id.0)));
+            }
         }
     }
 }

@@ -195,7 +195,11 @@ impl Question<'_> {
 
 impl Told {
     pub(super) fn group(&mut self, id: &GroupId) -> Option<&mut Group> {
-        self.places.get(id.0.as_str()).map(|at| &mut self.groups[*at])
+        self.place(id).map(|at| &mut self.groups[at])
+    }
+
+    pub(super) fn place(&self, id: &GroupId) -> Option<usize> {
+        self.places.get(id.0.as_str()).copied()
     }
 
     /// Writes down that something could not be had of these groups.
@@ -212,7 +216,7 @@ impl Told {
 
     /// Returns a group that the broker answered for; an error is written down.
     pub(super) fn heard(&mut self, id: &GroupId, code: i16) -> Option<&mut Group> {
-        let at = *self.places.get(id.0.as_str())?;
+        let at = self.place(id)?;
         if has_new_coordinator(code) {
             self.moved.insert(self.groups[at].id.clone());
             return None;
