@@ -9,6 +9,7 @@ pub mod demo;
 pub mod desk;
 pub mod doctor;
 pub mod exit;
+mod file;
 pub mod logs;
 pub mod out;
 pub mod profiles;

@@ -1,6 +1,7 @@
 //! Arguments and host to settings: the file that is read, the zone, the time that is searched.
 
 use super::args::Arguments;
+use super::file;
 use super::out::Failure;
 use crate::config::{Layers, Loaded, Mistake, keys, load};
 use crate::export::Look;
@@ -56,7 +57,7 @@ pub fn file(arguments: &Arguments) -> Option<(PathBuf, Option<&'static str>)> {
 /// The file named by flag or environment must be there; the user's own may be missing.
 pub fn read_file(arguments: &Arguments) -> Result<Option<(String, String)>, Failure> {
     let Some((path, named)) = file(arguments) else { return Ok(None) };
-    let error = match std::fs::read_to_string(&path) {
+    let error = match file::text(&path, file::WAIT) {
         Ok(text) => return Ok(Some((path.display().to_string(), text))),
         Err(error) => error,
     };

@@ -18,6 +18,8 @@ pub struct KafkaEndpoint {
     pub tls: Option<Tls>,
     /// Login, when the listener wants one.
     pub login: Option<Login>,
+    /// The HTTP or SOCKS5 proxy that leads to the brokers; loopback is always direct.
+    pub proxy: Option<Url>,
 }
 
 /// A SASL login.
@@ -133,6 +135,15 @@ pub(super) fn endpoint(mut section: Section<'_>) -> Option<KafkaEndpoint> {
             None
         }
     };
+    let proxy = match section.text("proxy").map(keys::proxy) {
+        Some(Ok(Some(proxy))) if proxy.scheme() == "https" => {
+            let what = "brokers cannot be reached through a proxy that speaks TLS";
+            section.mistake("proxy", what, "name an http, socks5 or socks5h proxy");
+            None
+        }
+        Some(Ok(proxy)) => proxy,
+        None | Some(Err(_)) => None,
+    };
     if !is_encrypted && tls.checks == Checks::None {
         section.mistake(
             "insecure",
@@ -144,7 +155,7 @@ pub(super) fn endpoint(mut section: Section<'_>) -> Option<KafkaEndpoint> {
     if bootstrap.is_none() && is_named && section.at("bootstrap").is_none() {
         section.mistake("", "there are settings but no bootstrap address", "add bootstrap = \"host:9092\"");
     }
-    bootstrap.map(|bootstrap| KafkaEndpoint { bootstrap, tls: is_encrypted.then_some(tls), login })
+    bootstrap.map(|bootstrap| KafkaEndpoint { bootstrap, tls: is_encrypted.then_some(tls), login, proxy })
 }
 
 fn login(section: &mut Section<'_>, file: &FromFile, mechanism: Mechanism) -> Option<Login> {

@@ -161,6 +161,7 @@ pub const KEYS: &[Key] = &[
     key("profile.*.kafka.client_key", Kind::Path, None),
     key("profile.*.kafka.insecure", Kind::Flag, None),
     key("profile.*.kafka.server_name", Kind::Text, None),
+    key("profile.*.kafka.proxy", Kind::Proxy, None),
     key("profile.*.kafka.allow_group", Kind::Flag, None),
     key("profile.*.kafka.oidc_token_endpoint", Kind::Url, None),
     key("profile.*.kafka.oidc_client_id", Kind::Text, None),

@@ -4,7 +4,7 @@
 
 mod cancel;
 mod repeat;
-mod server;
+pub(crate) mod server;
 mod spend;
 mod tries;
 

@@ -7,26 +7,26 @@ use std::thread;
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// `GET /path?query`.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// Header lines, lower case names.
-    pub(super) headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// The body.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 /// Says what to answer to the request with this number: the whole answer, or nothing to hang up.
-pub(super) type Script = dyn Fn(usize, &Request) -> String + Send + Sync;
+pub(crate) type Script = dyn Fn(usize, &Request) -> String + Send + Sync;
 
 /// A running server.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub(super) fn start(script: impl Fn(usize, &Request) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(usize, &Request) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::<Mutex<Vec<Request>>>::default();
@@ -40,13 +40,13 @@ impl Server {
         Self { url, seen }
     }
 
-    pub(super) fn seen(&self) -> Vec<Request> {
+    pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 /// An answer with a status, more headers (each ended by CRLF) and a body.
-pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }

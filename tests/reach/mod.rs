@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+mod broker;
 mod docs;
 mod doctor;
+mod kafka;
 mod server;
+mod tokens;
+mod ways;
 
 use hopscope::config::{Checks, Credential, HttpEndpoint, HttpLogin, Limits, Pem, Program, Tls, Way, keys};
 use hopscope::model::{FaultKind, SafeText, SourceKind};
@@ -103,13 +107,6 @@ fn files_that_cannot_be_used_are_named() {
     let (cert, key) = identity(&authority);
     let swapped = Tls { identity: Some((key, cert)), ..trusting(&authority) };
     check_fault(&with_tls(&url, swapped), FaultKind::Unsupported, "client.key", "PEM files");
-}
-
-#[test]
-fn tls_and_plain_text_that_meet_are_told_apart() {
-    let (plain, _) = server::plain(|_| true);
-    let url = plain.replace("http://", "https://");
-    check_fault(&endpoint(&url), FaultKind::Unreachable, "does not speak TLS", "port");
 }
 
 #[test]

@@ -99,7 +99,17 @@ impl Authority {
         self.serve_with(&about, Wants::Nothing)
     }
 
+    /// Serves one answer at `localhost`, whatever is asked.
+    pub(super) fn serve_answer(&self, answer: String) -> String {
+        let about = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        self.serve_bytes(&about, Wants::Nothing, answer.into_bytes())
+    }
+
     fn serve_with(&self, about: &CertificateParams, wants: Wants) -> String {
+        self.serve_bytes(about, wants, ANSWER.to_vec())
+    }
+
+    fn serve_bytes(&self, about: &CertificateParams, wants: Wants, answer: Vec<u8>) -> String {
         let (certificate, key) = self.signed(about);
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
@@ -119,8 +129,10 @@ impl Authority {
         let port = listen(move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream);
-            if head(&mut stream).is_some() {
-                stream.write_all(ANSWER).unwrap_or_default();
+            if let Some(head) = head(&mut stream) {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                stream.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap_or_default();
+                stream.write_all(&answer).unwrap_or_default();
                 stream.conn.send_close_notify();
                 stream.flush().unwrap_or_default();
             }
@@ -173,6 +185,39 @@ pub(super) fn proxy(hop: Hop, target: &str) -> (String, Seen) {
         stream.write_all(&answer).unwrap();
     });
     (format!("127.0.0.1:{port}"), seen)
+}
+
+/// A proxy that passes bytes of any kind on to `target`, and writes down whom they were for.
+pub(super) fn tunnel(hop: Hop, target: &str) -> (String, Seen) {
+    let (seen, target) = (Seen::default(), target.to_owned());
+    let held = seen.clone();
+    let port = listen(move |mut stream| {
+        match hop {
+            Hop::Socks => held.add(&greet(&mut stream)),
+            Hop::Http => {
+                let request = head(&mut stream).unwrap();
+                held.add(request.split(' ').nth(1).unwrap());
+                assert!(request.starts_with("CONNECT "), "{request}");
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n").unwrap();
+            }
+        }
+        let onward = TcpStream::connect(&target).unwrap();
+        let (mut from, mut to) = (stream.try_clone().unwrap(), onward.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut from, &mut to).is_ok() && to.shutdown(std::net::Shutdown::Write).is_ok());
+        std::io::copy(&mut &onward, &mut stream).unwrap_or_default();
+        stream.shutdown(std::net::Shutdown::Both).unwrap_or_default();
+    });
+    (format!("127.0.0.1:{port}"), seen)
+}
+
+/// A proxy that refuses everybody with this answer.
+pub(super) fn refusing(answer: &'static str) -> String {
+    let port = listen(move |mut stream| {
+        if head(&mut stream).is_some() {
+            stream.write_all(answer.as_bytes()).unwrap_or_default();
+        }
+    });
+    format!("127.0.0.1:{port}")
 }
 
 /// RFC 1928, no login, connect by name; returns the name and port.

@@ -83,12 +83,16 @@ fn question(source: SourceKind) -> Ask {
 
 /// Runs the program with an environment of its own and a limit of bytes.
 fn run(arguments: &[&str], config: &str, variables: &[(&str, &str)]) -> Output {
-    let home = TempDir::new().unwrap();
+    run_at(&TempDir::new().unwrap(), arguments, config, variables)
+}
+
+/// The same with a home that can be looked at afterwards.
+fn run_at(home: &TempDir, arguments: &[&str], config: &str, variables: &[(&str, &str)]) -> Output {
     let file = home.path().join("config.toml");
     std::fs::write(&file, format!("[limits]\nbytes = \"{}KiB\"\n{config}", BYTES >> 10)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hopscope"));
-    command.env_clear().env("HOME", home.path()).env("HOPSCOPE_CONFIG", &file).args(arguments);
-    command.envs(variables.iter().copied()).output().expect("the program starts")
+    command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path()).env("HOPSCOPE_CONFIG", &file);
+    command.args(arguments).envs(variables.iter().copied()).output().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {

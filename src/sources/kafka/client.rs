@@ -181,7 +181,8 @@ impl Source for Kafka {
 
     fn way_in(&self) -> WayIn {
         let way = WayIn::to(self.address().as_str());
-        WayIn { tls: self.door.tls().cloned(), login: self.door.login_words(), ..way }
+        let (tls, login) = (self.door.tls().cloned(), self.door.login_words());
+        WayIn { tls, login, has_proxy: self.door.has_proxy(), ..way }
     }
 
     fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {

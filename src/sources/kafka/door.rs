@@ -2,6 +2,7 @@
 
 use super::repeat::Repeat;
 use super::sasl::{Prover, Shown, Step};
+use super::way;
 use super::wire::{Broken, Line};
 use crate::config::{KafkaEndpoint, Tls};
 use crate::model::{FaultKind, SafeText};
@@ -12,9 +13,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
+use url::Url;
 
 /// Bytes both ways, with or without TLS.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug {}
@@ -40,6 +41,7 @@ pub(super) struct Door {
     tls: Option<Tls>,
     config: OnceLock<Result<(Arc<ClientConfig>, Roots), String>>,
     prover: Option<Prover>,
+    proxy: Option<Url>,
     /// How a person would enter with other tools.
     repeat: Repeat,
 }
@@ -47,7 +49,8 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(endpoint: &KafkaEndpoint) -> Self {
         let prover = endpoint.login.as_ref().map(Prover::new);
-        Self { tls: endpoint.tls.clone(), config: OnceLock::new(), prover, repeat: Repeat::of(endpoint) }
+        let (tls, proxy) = (endpoint.tls.clone(), endpoint.proxy.clone());
+        Self { tls, config: OnceLock::new(), prover, proxy, repeat: Repeat::of(endpoint) }
     }
 
     /// Returns a command line with what it needs to enter here.
@@ -75,6 +78,11 @@ impl Door {
         self.tls.is_some()
     }
 
+    /// Says whether a proxy leads to brokers that are not on this host.
+    pub(super) fn has_proxy(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// Returns a remark about how far the way there can be trusted.
     pub(super) fn remark(&self) -> Option<&'static str> {
         let (_, roots) = self.config.get()?.as_ref().ok()?;
@@ -90,7 +98,7 @@ impl Door {
     /// Opens the bytes of a connection to `host:port`.
     pub(super) async fn connect(&self, address: &str) -> Result<Box<dyn Bytes>, Broken> {
         let unreachable = |what: String| Broken::new(FaultKind::Unreachable, what);
-        let stream = TcpStream::connect(address).await.map_err(|error| unreachable(format!("{address}: {error}")))?;
+        let stream = way::open(self.proxy.as_ref(), address).await?;
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
         // Cloud brokers drop connections that are silent for minutes.
         rustix::net::sockopt::set_socket_keepalive(&stream, true).map_err(|error| unreachable(error.to_string()))?;
@@ -179,7 +187,7 @@ fn no_secret(why: String) -> Broken {
 }
 
 /// Returns the host of `host:port`.
-fn host_of(address: &str) -> &str {
+pub(super) fn host_of(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim_start_matches('[').trim_end_matches(']')
 }

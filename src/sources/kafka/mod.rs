@@ -21,6 +21,7 @@ mod sasl;
 mod shape;
 mod topics;
 mod transactions;
+mod way;
 mod wire;
 mod words;
 

@@ -93,7 +93,7 @@ mod tests {
         let tls = Some(Tls { ca: Some(Pem::File("/etc/ca.pem".into())), ..Tls::default() });
         let plain = Repeat::of(&KafkaEndpoint::default());
         assert_eq!(plain.line("kcat -L -b a:1").as_str(), "kcat -L -b a:1");
-        let repeat = Repeat::of(&KafkaEndpoint { bootstrap: Vec::new(), tls, login });
+        let repeat = Repeat::of(&KafkaEndpoint { tls, login, ..KafkaEndpoint::default() });
         let line = repeat.line("kcat -L -b a:1");
         let wanted = "kcat -L -b a:1 -X security.protocol=SASL_SSL -X sasl.mechanisms=SCRAM-SHA-512 \
                       -X 'sasl.username=the reader' -X 'sasl.password=***' -X ssl.ca.location=/etc/ca.pem";
