@@ -26,9 +26,9 @@ impl Broker {
         let script = move |_: usize, request: &[u8]| match request[1] {
             VERSIONS => {
                 let ranges: [[i16; 3]; 5] = [[3, 0, 12], [16, 0, 5], [17, 0, 1], [18, 0, 3], [36, 0, 2]];
-                let rows = ranges.iter().flat_map(|row| {
-                    row.iter().flat_map(|number| number.to_be_bytes()).chain([0]).collect::<Vec<u8>>()
-                });
+                let rows = ranges
+                    .iter()
+                    .flat_map(|row| row.iter().flat_map(|number| number.to_be_bytes()).chain([0]).collect::<Vec<u8>>());
                 // Error, rows, throttle, tags.
                 let body: Vec<u8> = [0, 0, 6].into_iter().chain(rows).chain([0; 5]).collect();
                 vec![frame(request, &body), Act::Next]
@@ -44,7 +44,9 @@ impl Broker {
                 held.lock().unwrap().push((named.lock().unwrap().clone(), shown.clone()));
                 let (error, words, bytes) = match judge(&shown) {
                     Ok(bytes) => (0u8, vec![0], bytes),
-                    Err(words) => (58, [vec![u8::try_from(words.len() + 1).unwrap()], words.into_bytes()].concat(), vec![]),
+                    Err(words) => {
+                        (58, [vec![u8::try_from(words.len() + 1).unwrap()], words.into_bytes()].concat(), vec![])
+                    }
                 };
                 let count = u8::try_from(bytes.len() + 1).unwrap();
                 let body = [&[0, 0, error][..], &words, &[count], &bytes, &lives.to_be_bytes(), &[0]].concat();

@@ -83,7 +83,10 @@ async fn a_token_of_the_endpoint_is_what_the_broker_gets() {
 async fn what_is_no_token_is_said_and_the_broker_is_shown_nothing() {
     let html = "<!doctype html><title>Log in</title>";
     let cases = [
-        (json("401 Unauthorized", r#"{"error":"invalid_client","error_description":"no such client"}"#), "HTTP 401 (invalid_client: no such client)"),
+        (
+            json("401 Unauthorized", r#"{"error":"invalid_client","error_description":"no such client"}"#),
+            "HTTP 401 (invalid_client: no such client)",
+        ),
         (json("400 Bad Request", r#"{"error":"invalid_scope"}"#), "HTTP 400 (invalid_scope)"),
         (answer("503 Service Unavailable", "", "busy"), "HTTP 503"),
         (answer("302 Found", "location: http://127.0.0.1:1/login\r\n", ""), "HTTP 302"),
@@ -125,9 +128,7 @@ async fn the_token_endpoint_has_an_authority_of_its_own() {
 
 /// Tokens with a number, which live for `expires_in` as the endpoint writes it.
 fn numbered(expires_in: &'static str) -> Server {
-    Server::start(move |number, _| {
-        json("200 OK", &format!(r#"{{"access_token":"token-{number}"{expires_in}}}"#))
-    })
+    Server::start(move |number, _| json("200 OK", &format!(r#"{{"access_token":"token-{number}"{expires_in}}}"#)))
 }
 
 /// KIP-368: a broker that says how long a login lives gets a new one before its end, on a new connection.
@@ -185,12 +186,23 @@ fn hex(bytes: &[u8]) -> String {
 fn signed_rightly(shown: &[u8], key: &str) -> Result<Value, String> {
     let payload: Value = serde_json::from_slice(shown).map_err(|error| error.to_string())?;
     let field = |name: &str| payload[name].as_str().ok_or_else(|| format!("no {name}"));
-    let encoded = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encoded =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let encoded = |text: &str| {
-        [("%2D", "-"), ("%2E", "."), ("%5F", "_"), ("%7E", "~")].iter().fold(encoded(text), |all, (code, sign)| all.replace(code, sign))
+        [("%2D", "-"), ("%2E", "."), ("%5F", "_"), ("%7E", "~")]
+            .iter()
+            .fold(encoded(text), |all, (code, sign)| all.replace(code, sign))
     };
     let mut query = Vec::new();
-    for name in ["Action", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Security-Token", "X-Amz-SignedHeaders"] {
+    for name in [
+        "Action",
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-SignedHeaders",
+    ] {
         query.push(format!("{}={}", encoded(name), encoded(field(&name.to_ascii_lowercase())?)));
     }
     let nothing = hex(digest::digest(&digest::SHA256, b"").as_ref());
@@ -218,9 +230,8 @@ fn msk(address: &str, secret: &str) -> KafkaEndpoint {
 
 #[tokio::test]
 async fn a_broker_of_msk_takes_the_signature_for_its_own_name_alone() {
-    let judge = |shown: &[u8]| {
-        signed_rightly(shown, SECRET).map(|_| br#"{"version":"2020_10_22","request-id":"1"}"#.to_vec())
-    };
+    let judge =
+        |shown: &[u8]| signed_rightly(shown, SECRET).map(|_| br#"{"version":"2020_10_22","request-id":"1"}"#.to_vec());
     let broker = Broker::start(0, judge);
     ask(&Kafka::new(&msk(&broker.address, SECRET))).await.unwrap();
     let (mechanism, shown) = broker.logins().remove(0);

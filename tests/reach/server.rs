@@ -203,7 +203,9 @@ pub(super) fn tunnel(hop: Hop, target: &str) -> (String, Seen) {
         }
         let onward = TcpStream::connect(&target).unwrap();
         let (mut from, mut to) = (stream.try_clone().unwrap(), onward.try_clone().unwrap());
-        thread::spawn(move || std::io::copy(&mut from, &mut to).is_ok() && to.shutdown(std::net::Shutdown::Write).is_ok());
+        thread::spawn(move || {
+            std::io::copy(&mut from, &mut to).is_ok() && to.shutdown(std::net::Shutdown::Write).is_ok()
+        });
         std::io::copy(&mut &onward, &mut stream).unwrap_or_default();
         stream.shutdown(std::net::Shutdown::Both).unwrap_or_default();
     });

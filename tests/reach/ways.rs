@@ -23,7 +23,7 @@ fn the_line_to_repeat_goes_the_same_way() {
         (endpoint(&url), " --noproxy '*'"),
         (HttpEndpoint { way: Way::Direct, ..endpoint(&url) }, " --noproxy '*'"),
         (through(&url, &proxy), " --noproxy '*'"),
-        (through(far, &proxy), " -x http://127.0.0.1"),
+        (through(far, &proxy), " -x 'http://127.0.0.1"),
     ];
     for (endpoint, words) in cases {
         let fetched = check_answer(&endpoint);
@@ -44,7 +44,8 @@ fn no_proxy_names_what_is_reached_directly() {
         [("shop.test", false), ("0.0.0.1", false), ("0.0.0.0", true), ("0.0.0.0/8, shop.test", true), ("*", true)]
     {
         let no_proxy = Some(no_proxy.to_owned());
-        let fetched = check_answer(&HttpEndpoint { no_proxy: no_proxy.clone(), ..through(&url, &format!("http://{proxy}")) });
+        let fetched =
+            check_answer(&HttpEndpoint { no_proxy: no_proxy.clone(), ..through(&url, &format!("http://{proxy}")) });
         asked += usize::from(!is_direct);
         let line = fetched.exchanges[0].request.as_str();
         let told = (line.contains("--noproxy '*'"), line.contains(" -x "), seen.count());
@@ -98,8 +99,9 @@ fn a_certificate_may_be_for_the_name_that_the_settings_give() {
     let own = authority.serve("localhost", Wants::Nothing);
     check_fault(&with_tls(&own, named("loki.shop.test")), FaultKind::Unreachable, "another name", "name");
     // Authorities and dates count whatever the name.
-    let strange = Tls { server_name: Some("loki.shop.test".to_owned()), ..trusting(&Authority::new()) };
-    check_fault(&with_tls(&url, strange), FaultKind::Unreachable, "", "");
+    let other = Authority::new();
+    let strange = Tls { server_name: Some("loki.shop.test".to_owned()), ..trusting(&other) };
+    check_fault(&with_tls(&url, strange), FaultKind::Unreachable, "not trusted here", "ca_file");
 }
 
 #[test]
@@ -110,7 +112,12 @@ fn where_no_name_is_checked_the_authority_and_the_dates_are() {
     check_answer(&with_tls(&url, chain(&authority)));
     let other = Authority::new();
     check_fault(&with_tls(&url, chain(&other)), FaultKind::Unreachable, "not trusted here", "ca_file");
-    check_fault(&with_tls(&authority.serve_expired(), chain(&authority)), FaultKind::Unreachable, "has expired", "renew");
+    check_fault(
+        &with_tls(&authority.serve_expired(), chain(&authority)),
+        FaultKind::Unreachable,
+        "has expired",
+        "renew",
+    );
     let http = Http::new(&with_tls(&url, chain(&authority)), SourceKind::Loki);
     let budget = Budget::new(SourceKind::Loki, &Limits::default(), CancellationToken::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

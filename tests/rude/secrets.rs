@@ -243,8 +243,7 @@ fn check(source: SourceKind) {
 }
 
 fn check_way(source: SourceKind, number: usize, (canary, lines, variables): &Way) -> Vec<String> {
-    let variables: Vec<(&str, &str)> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let settings = |address: &str| format!("[profile.shop.{source}]\nurl = \"http://{address}\"\n{lines}\n");
     let looking = [LOOKING[0], LOOKING[1 + number % (LOOKING.len() - 1)]];
     let mut wrong = leaks("settings", &settings("127.0.0.1:9"), &variables, &looking);
@@ -430,7 +429,9 @@ fn secrets_behind_a_kafka_login_are_not_shown() {
     let from_program = format!("oidc_client_secret_command = [\"cat\", \"{file}\"]");
     let oidc = |server: &Server, secret: &str| {
         let url = &server.url;
-        format!("sasl_mechanism = \"OAUTHBEARER\"\noidc_token_endpoint = \"{url}\"\noidc_client_id = \"reader\"\n{secret}\n")
+        format!(
+            "sasl_mechanism = \"OAUTHBEARER\"\noidc_token_endpoint = \"{url}\"\noidc_client_id = \"reader\"\n{secret}\n"
+        )
     };
     let properties = format!(
         "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=OAUTHBEARER\nsasl.oauthbearer.token.endpoint.url={}\nsasl.jaas.config=\
@@ -438,11 +439,11 @@ fn secrets_behind_a_kafka_login_are_not_shown() {
         refusing.url
     );
     let properties = secret_file(&home, "client.properties", &properties);
-    let keys = format!("[default]\naws_access_key_id = AKID\naws_secret_access_key = {KEY}\naws_session_token = {SESSION}");
+    let keys =
+        format!("[default]\naws_access_key_id = AKID\naws_secret_access_key = {KEY}\naws_session_token = {SESSION}");
     let keys = secret_file(&home, "credentials", &keys);
-    let printed = format!(
-        r#"{{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"{KEY}","SessionToken":"{SESSION}"}}"#
-    );
+    let printed =
+        format!(r#"{{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"{KEY}","SessionToken":"{SESSION}"}}"#);
     let printed = secret_file(&home, "printed", &printed);
     let aws = "sasl_mechanism = \"AWS_MSK_IAM\"\naws_region = \"eu-west-1\"\n";
     // Lines, variables; what reaches the broker.
@@ -480,7 +481,8 @@ fn secrets_behind_a_kafka_login_are_not_shown() {
         }
     }
     let basic = format!("authorization: Basic {}", BASE64.encode(format!("reader:{CLIENT}")));
-    let came = |server: &Server| !server.seen().is_empty() && server.seen().iter().all(|one| one.headers.contains(&basic));
+    let came =
+        |server: &Server| !server.seen().is_empty() && server.seen().iter().all(|one| one.headers.contains(&basic));
     assert!(came(&refusing) && came(&giving), "the client's secret goes to the token endpoint");
     super::none(&wrong);
 }
