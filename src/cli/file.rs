@@ -69,7 +69,7 @@ mod tests {
         let written = "# settings\n".repeat(20_000);
         let (to, all) = (pipe.clone(), written.clone());
         let writer = std::thread::spawn(move || std::fs::write(to, all).unwrap());
-        assert_eq!(text(&pipe, Duration::from_secs(600)).unwrap(), written);
+        assert_eq!(text(&pipe, Duration::from_mins(10)).unwrap(), written);
         writer.join().unwrap();
     }
 

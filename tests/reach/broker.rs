@@ -12,16 +12,19 @@ const AUTHENTICATE: u8 = 36;
 /// What a broker says about a login: the bytes of its answer, or the words of its refusal.
 pub(super) type Verdict = Result<Vec<u8>, String>;
 
+/// The logins that came: mechanism and bytes.
+type Logins = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A running broker.
 pub(super) struct Broker {
     pub(super) address: String,
-    logins: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    logins: Logins,
 }
 
 impl Broker {
     /// Starts a broker whose logins live for `lives` milliseconds; 0 stands for no end.
     pub(super) fn start(lives: i64, judge: impl Fn(&[u8]) -> Verdict + Send + Sync + 'static) -> Self {
-        let logins = Arc::<Mutex<Vec<(String, Vec<u8>)>>>::default();
+        let logins = Logins::default();
         let (held, named) = (Arc::clone(&logins), Mutex::new(String::new()));
         let script = move |_: usize, request: &[u8]| match request[1] {
             VERSIONS => {

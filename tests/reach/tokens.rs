@@ -137,7 +137,7 @@ fn a_program_has_no_more_time_than_its_request_and_ends_when_that_is_cancelled()
     let fault = fetched.outcome.unwrap_err();
     assert_eq!((fault.kind, requests), (FaultKind::TimedOut, 0), "{fault}");
     assert!(fault.came.as_str().contains("the secret's command had not ended"), "{fault}");
-    let long = Limits { request_timeout: Duration::from_secs(600), timeout: Duration::from_secs(600), ..short };
+    let long = Limits { request_timeout: Duration::from_mins(10), timeout: Duration::from_mins(10), ..short };
     let (fetched, requests) = endless(&long, true);
     assert_eq!((fetched.outcome.unwrap_err().kind, requests), (FaultKind::Cancelled, 0));
 }

@@ -409,6 +409,9 @@ fn kafka_gets_its_secrets_and_nobody_else_does() {
     super::none(&wrong);
 }
 
+/// Lines of a section, variables, and what reaches the broker.
+type Login<'a> = (String, Vec<(&'a str, &'a str)>, &'a str);
+
 /// Logins with a part of their own between the secret and the broker: a token endpoint, or a signature.
 #[test]
 fn secrets_behind_a_kafka_login_are_not_shown() {
@@ -446,8 +449,7 @@ fn secrets_behind_a_kafka_login_are_not_shown() {
         format!(r#"{{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"{KEY}","SessionToken":"{SESSION}"}}"#);
     let printed = secret_file(&home, "printed", &printed);
     let aws = "sasl_mechanism = \"AWS_MSK_IAM\"\naws_region = \"eu-west-1\"\n";
-    // Lines, variables; what reaches the broker.
-    let ways: Vec<(String, Vec<(&str, &str)>, &str)> = vec![
+    let ways: Vec<Login<'_>> = vec![
         (oidc(&refusing, &from_file), vec![], ""),
         (oidc(&refusing, &from_program), vec![], ""),
         (oidc(&refusing, "oidc_client_secret_env = \"SHOP_SECRET\""), vec![("SHOP_SECRET", CLIENT)], ""),
