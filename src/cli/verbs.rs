@@ -12,7 +12,8 @@ use crate::model::id::{Recognised, recognise, recognise_as};
 use crate::tui::command::{COMMANDS, Entry};
 use crate::tui::keys::KeyMap;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -111,23 +112,38 @@ pub fn open(arguments: &Arguments, profile: &Profile) -> Result<SourceSet, Failu
 
 /// Returns the runtime that everything waits on.
 pub fn runtime() -> Result<Runtime, Failure> {
-    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2))
+    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2), 4)
 }
 
 /// Returns a runtime for one question to one source: what waits for bytes is waked by the thread that decodes them.
 pub fn runtime_of_one() -> Result<Runtime, Failure> {
-    built(&mut tokio::runtime::Builder::new_current_thread())
+    built(&mut tokio::runtime::Builder::new_current_thread(), 2)
 }
 
-fn built(builder: &mut tokio::runtime::Builder) -> Result<Runtime, Failure> {
+/// Builds a runtime where so many threads can be started: workers, the one for signals, and one that looks up names.
+fn built(builder: &mut tokio::runtime::Builder, threads: usize) -> Result<Runtime, Failure> {
     // Fails only when called twice, and then a provider is there already.
     rustls::crypto::ring::default_provider().install_default().ok();
-    builder.enable_all().build().map_err(|error| {
+    has_room(threads).and_then(|()| builder.enable_all().build()).map_err(|error| {
         Failure::mistake(
             "this machine",
             &format!("cannot start threads: {error}"),
-            "check the limits of the user (ulimit -u)",
+            "check the limits of the user on threads and memory (ulimit -u, -d, -v)",
         )
+    })
+}
+
+/// Starts threads that do nothing, all at the same time. The runtime panics where a worker cannot be started (tokio 1.54),
+/// and where memory is short a panic that prints its backtrace never ends (Rust 1.91 and later).
+fn has_room(threads: usize) -> std::io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let closed = gate.lock();
+        let wait = || drop(gate.lock());
+        let started: std::io::Result<Vec<_>> =
+            (0..threads).map(|_| thread::Builder::new().spawn_scoped(scope, wait)).collect();
+        drop(closed);
+        started.map(drop)
     })
 }
 

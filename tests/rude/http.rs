@@ -1,7 +1,7 @@
 //! Rude servers in the place of Jaeger and Loki.
 
 use super::peer::{Act, Framing, Peer};
-use super::{LONG, TRACE, ask, none, patience, question, wrongs};
+use super::{LONG, SINCE, TRACE, ask, none, patience, question, wrongs};
 use hopscope::model::{FaultKind, SourceKind};
 use std::sync::Arc;
 
@@ -20,8 +20,6 @@ pub(super) fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
     vec![send(&format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"))]
 }
 
-/// A time that holds the polite answers.
-pub(super) const SINCE: [&str; 4] = ["--since", "2027-01-15T07:00:00Z", "--until", "2027-01-15T09:00:00Z"];
 pub(super) const LOGIN: &str = "<!DOCTYPE html><html><body>Sign in</body></html>";
 pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 

@@ -1,7 +1,7 @@
 //! Servers that misbehave: every one of them ends in an answer that says what happened, in time, with the right exit code.
 //!
 //! A case is a line of a table in `http.rs`, `bodies.rs` or `kafka.rs`: what the server does, what the source makes of it,
-//! and the exit code of the program. A new client over HTTP is one entry in `clients.rs`. `secrets.rs` looks for credentials where they must not be.
+//! and the exit code of the program. A new client over HTTP is one entry in `clients.rs`. `verbs.rs` asks the worst by every verb. `secrets.rs` looks for credentials where they must not be.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
@@ -13,6 +13,7 @@ mod http;
 mod kafka;
 pub(crate) mod peer;
 mod secrets;
+mod verbs;
 
 use hopscope::config::{HttpEndpoint, KafkaEndpoint, Limits};
 use hopscope::model::{Ask, FaultKind, Nanos, Reply, SourceKind, Timestamp, TraceId, Window};
@@ -21,6 +22,7 @@ use hopscope::sources::jaeger::Jaeger;
 use hopscope::sources::kafka::Kafka;
 use hopscope::sources::lease::Budget;
 use hopscope::sources::loki::Loki;
+use hopscope::sources::tempo::Tempo;
 use serde_json::Value;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -44,25 +46,30 @@ fn patience(kind: Option<FaultKind>) -> u64 {
 
 /// Asks a source at `address` (`host:port`) one question, with `patience` in milliseconds.
 async fn ask(source: SourceKind, address: &str, question: &Ask, patience: u64) -> Reply {
-    ask_within(source, address, question, patience, BYTES).await
-}
-
-/// The same with a limit of bytes.
-async fn ask_within(source: SourceKind, address: &str, ask: &Ask, patience: u64, bytes: u64) -> Reply {
-    let whole = Duration::from_millis(patience);
-    let limits = Limits { bytes, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
-    let budget = Budget::new(source, &limits, CancellationToken::new());
-    let http = || HttpEndpoint::new(format!("http://{address}").parse().unwrap());
+    let http = || endpoint(address);
     let kafka = || {
         let (host, port) = address.rsplit_once(':').unwrap();
         KafkaEndpoint { bootstrap: vec![(host.to_owned(), port.parse().unwrap())], ..KafkaEndpoint::default() }
     };
-    match source {
-        SourceKind::Jaeger => Jaeger::new(&http()).answer(ask, &budget).await,
-        SourceKind::Tempo => panic!("no table of these tests has a Tempo"),
-        SourceKind::Loki => Loki::new(&http()).answer(ask, &budget).await,
-        SourceKind::Kafka => Kafka::new(&kafka()).answer(ask, &budget).await,
-    }
+    let opened: Box<dyn Source> = match source {
+        SourceKind::Jaeger => Box::new(Jaeger::new(&http())),
+        SourceKind::Tempo => Box::new(Tempo::new(&http())),
+        SourceKind::Loki => Box::new(Loki::new(&http())),
+        SourceKind::Kafka => Box::new(Kafka::new(&kafka())),
+    };
+    ask_within(&*opened, question, patience, BYTES).await
+}
+
+fn endpoint(address: &str) -> HttpEndpoint {
+    HttpEndpoint::new(format!("http://{address}").parse().unwrap())
+}
+
+/// Asks an open source, with a limit of bytes.
+async fn ask_within(source: &dyn Source, ask: &Ask, patience: u64, bytes: u64) -> Reply {
+    let whole = Duration::from_millis(patience);
+    let limits = Limits { bytes, request_timeout: whole / 2, timeout: whole, ..Limits::default() };
+    let budget = Budget::new(source.kind(), &limits, CancellationToken::new());
+    source.answer(ask, &budget).await
 }
 
 /// The question about the trace for each kind of source that knows traces.
@@ -139,12 +146,15 @@ fn wrongs(name: &str, verb: &[&str], at: (SourceKind, &str), kind: Option<FaultK
 /// kernel refuses more (`RLIMIT_DATA`, which counts stacks too), and that ends a process.
 const MEMORY: u32 = 220 << 10;
 
-/// Runs a verb against one source, with limits of bytes and of memory. Returns what is wrong with the document, the exit
+/// A time that holds the polite answers.
+const SINCE: [&str; 4] = ["--since", "2027-01-15T07:00:00Z", "--until", "2027-01-15T09:00:00Z"];
+
+/// Runs a verb against one client's server, with limits of bytes and of memory. Returns what is wrong with the document, the exit
 /// code, or the manner of the end.
 fn wrongs_within(
     name: &str,
     verb: &[&str],
-    (source, address): (SourceKind, &str),
+    (client, address): (&clients::Client, &str),
     patience: u64,
     bytes: u64,
     exits: &[i32],
@@ -156,7 +166,7 @@ fn wrongs_within(
     let mut command = Command::new("/bin/sh");
     command.env_clear().env("HOME", home.path()).env("HOPSCOPE_CONFIG", &file);
     command.args(["-c", &format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hopscope")]);
-    command.args(verb).args([&format!("--{source}"), &format!("http://{address}"), "-o", "json"]);
+    command.args(verb).args([client.flag, &format!("http://{address}"), "--source", client.only, "-o", "json"]);
     let ran = command.args(["--timeout", &format!("{patience}ms")]).output().expect("a shell starts");
     let code = ran.status.code();
     let mut wrong = Vec::new();
