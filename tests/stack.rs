@@ -199,7 +199,10 @@ fn lag_equals_what_kafka_s_own_tool_prints() {
         .output()
         .unwrap();
     assert!(theirs.iter().any(|row| row[5] != "0"), "the workload leaves a real lag");
-    assert_eq!(rows(&ours.stdout), theirs);
+    // Kafka's table leaves share groups out.
+    let ours = String::from_utf8_lossy(&ours.stdout).into_owned();
+    let kept: Vec<&str> = ours.lines().filter(|line| !line.contains("\tshare\t")).collect();
+    assert_eq!(rows(kept.join("\n").as_bytes()), theirs);
 }
 
 /// Prints a screen of the console.

@@ -20,7 +20,7 @@ bootstrap = "@LOGIN@"
 security_protocol = "SASL_SSL"
 sasl_mechanism = "SCRAM-SHA-256"
 user = "reader"
-password_command = ["printenv", "READER"]
+password_command = ["cat", "@FOLDER@/password"]
 ca_file = "@TLS@/ca.pem"
 
 [profile.properties.kafka]
@@ -114,6 +114,7 @@ impl Secured {
             sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n  username=\"reader\" \\\n  \
             password=\"reader-secret\";\nssl.truststore.type=PEM\nssl.truststore.location=@TLS@/ca.pem\n";
         write(&folder.path().join("config.toml"), &filled(PROFILES));
+        write(&folder.path().join("password"), "reader-secret\n");
         write(&folder.path().join("client.properties"), &filled(properties));
         Self { stack, folder }
     }
