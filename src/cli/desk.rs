@@ -68,9 +68,13 @@ impl Engine for Desk {
         });
     }
 
+    fn try_again(&mut self) {
+        self.sources.try_again();
+    }
+
     fn read_now(&mut self) {
         // Whoever reads again wants to know how it is now.
-        self.sources.try_again();
+        self.try_again();
         if let Some((_, cancel)) = self.present.take() {
             cancel.cancel();
         }

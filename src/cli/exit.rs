@@ -74,12 +74,11 @@ impl Exit {
     /// Returns the code when nothing but faults came back. Only unanimous reasons have codes of their own.
     pub fn of_faults<'a>(faults: impl Iterator<Item = &'a Fault>) -> Self {
         let kinds: Vec<FaultKind> = faults.map(|fault| fault.kind).collect();
-        let is_own_budget = |kind: &FaultKind| matches!(kind, FaultKind::BudgetSpent | FaultKind::TooLarge);
         let all = |kind| !kinds.is_empty() && kinds.iter().all(|found| *found == kind);
         match () {
             () if all(FaultKind::Refused) => Self::Refused,
             () if all(FaultKind::Unsupported) => Self::Unsupported,
-            () if kinds.iter().all(is_own_budget) && !kinds.is_empty() => Self::Budget,
+            () if kinds.iter().all(|kind| kind.is_own_budget()) && !kinds.is_empty() => Self::Budget,
             () => Self::NoAnswer,
         }
     }

@@ -6,7 +6,7 @@ use crate::config::Mistake;
 use crate::export::json;
 use crate::export::report::{ErrorReport, ErrorRow};
 use crate::investigate::SourceSet;
-use crate::model::{BreakerState, Fault, SafeText};
+use crate::model::{Fault, SafeText};
 use jiff::tz::TimeZone;
 use std::io::{self, Write};
 
@@ -162,11 +162,9 @@ impl Out {
         let Some((all, each)) = sources.spent().filter(|_| self.verbose) else { return };
         Self::stderr(&format!("{:<6} {}", "all", all.words()));
         for (source, spent) in each {
-            let breaker = match sources.breaker_of(source) {
-                BreakerState::Closed => String::new(),
-                state => format!("; breaker {}", state.words(|at| at.clock(&TimeZone::UTC))),
-            };
-            Self::stderr(&format!("{:<6} {}{breaker}", source.name(), spent.words()));
+            let trouble = sources.breaker_of(source).trouble(|at| at.clock(&TimeZone::UTC));
+            let trouble = trouble.map(|words| format!("; {words}")).unwrap_or_default();
+            Self::stderr(&format!("{:<6} {}{trouble}", source.name(), spent.words()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! `hopscope/now/1`: the present as programs read it.
 
 use crate::model::now::{ErrorTrace, GroupLag, Lamp, Light};
-use crate::model::{Exchange, Fault, Note, Now, SafeText, SourceKind, Window};
+use crate::model::{BreakerState, Exchange, Fault, Note, Now, SafeText, SourceKind, Spent, Window};
 use serde::Serialize;
 
 /// The present.
@@ -27,6 +27,8 @@ struct LampReport<'a> {
     slowest_ns: Option<i64>,
     faults: &'a [Fault],
     notes: &'a [Note],
+    spent: Spent,
+    breaker: BreakerState,
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,8 @@ fn lamp(lamp: &Lamp) -> LampReport<'_> {
         slowest_ns: lamp.slowest.map(|took| took.0),
         faults: &lamp.faults,
         notes: &lamp.notes,
+        spent: lamp.spent,
+        breaker: lamp.breaker,
     }
 }
 

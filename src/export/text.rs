@@ -8,7 +8,7 @@ use crate::model::journey::RowKind;
 use crate::model::now::Light;
 use crate::model::queue::GroupKind;
 use crate::model::{
-    BreakerState, Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Timestamp, Verdict, text,
+    Case, Nanos, Now, Reach, Record, SafeText, Signal, SourceCoverage, Spent, Timestamp, Verdict, text,
 };
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -214,14 +214,9 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
         }
     };
     page.line(&format!("  {:<6} {}{counts}", coverage.source.name(), coverage.reach.word()));
-    // Said where it explains an answer; JSON has the numbers always.
-    if let Some(part) = coverage.spent.spent().filter(|_| coverage.spent.requests.limit > 0) {
-        page.line(&format!("         budget of {part} spent: {}", coverage.spent.words()));
-    }
-    if coverage.breaker != BreakerState::Closed {
-        let clock = |at: Timestamp| at.clock(&page.look.zone);
-        let words = coverage.breaker.words(clock);
-        page.line(&format!("         breaker {words}"));
+    write_spent(page, &coverage.spent);
+    if let Some(trouble) = coverage.breaker.trouble(|at| at.clock(&page.look.zone)) {
+        page.line(&format!("         {trouble}"));
     }
     for fault in &coverage.faults {
         let said = format!("{}: {} ({})", fault.kind.word(), fault.came.as_str(), fault.asked.as_str());
@@ -237,6 +232,13 @@ fn write_coverage(page: &mut Page<'_>, case: &Case, coverage: &SourceCoverage) {
     }
 }
 
+/// Says that a part of a budget is spent, where that explains an answer; JSON has the numbers always.
+fn write_spent(page: &mut Page<'_>, spent: &Spent) {
+    if let Some(part) = spent.spent().filter(|_| spent.requests.limit > 0) {
+        page.line(&format!("         budget of {part} spent: {}", spent.words()));
+    }
+}
+
 /// Writes the present.
 pub fn now(now: &Now, look: &Look) -> String {
     let mut out = Vec::new();
@@ -245,16 +247,19 @@ pub fn now(now: &Now, look: &Look) -> String {
     page.head("sources");
     for lamp in &now.lamps {
         let address = if lamp.address.is_empty() { String::new() } else { format!("  {}", lamp.address.as_str()) };
+        let trouble = lamp.breaker.trouble(|at| at.clock(&look.zone));
+        let trouble = trouble.map(|words| format!(", {words}")).unwrap_or_default();
         let detail = if lamp.detail.as_str() == light_word(lamp.light) { "" } else { lamp.detail.as_str() };
         page.wrapped(
             11,
             &format!(
-                "  {} {:<6} {}{address}  {detail}",
+                "  {} {:<6} {}{trouble}{address}  {detail}",
                 lamp.light.letter(),
                 lamp.source.name(),
                 light_word(lamp.light)
             ),
         );
+        write_spent(&mut page, &lamp.spent);
         for fault in &lamp.faults {
             page.wrapped(
                 11,

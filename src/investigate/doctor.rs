@@ -1,11 +1,13 @@
 //! Looks at each source step by step, from its name to what this user may see, and says what to change where it ends.
 
-use super::sources::{Budgets, SourceSet};
+use super::sources::{Budgets, SourceSet, panicked};
 use crate::model::ask::NoteKind;
 use crate::model::{Ask, Fault, Nanos, Rows, SafeText, Signal, SourceKind, Timestamp, Window};
 pub use crate::sources::checkup::{Finding, STEPS, Step};
 use crate::sources::checkup::{WayIn, enter};
+use futures_util::FutureExt;
 use serde::Serialize;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -74,7 +76,7 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets, cancel: &
     tokio::select! {
         biased;
         () = cancel.cancelled() => {}
-        steps = enter(&way, wait.min(WAIT)) => found.steps = steps,
+        steps = caught(kind, "name", enter(&way, wait.min(WAIT))) => found.steps = steps,
     }
     match sources.identify(kind, budgets).await {
         Ok(known) => {
@@ -93,7 +95,7 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets, cancel: &
     }
     if let Some(source) = source {
         // Each of its requests is bounded; all together get what is left of the question.
-        match timeout(budget.time_left(), source.examine(budget)).await {
+        match timeout(budget.time_left(), caught(kind, "capabilities", source.examine(budget))).await {
             Ok(steps) => found.steps.extend(steps),
             Err(_) => found.steps.push(Step::not_tried("capabilities", "the time of the question is over")),
         }
@@ -118,6 +120,14 @@ async fn one(sources: &SourceSet, kind: SourceKind, budgets: &Budgets, cancel: &
         None => Step::ok(name, format!("our own for this: {}", cost.words())),
     });
     found.complete()
+}
+
+/// Waits for steps; a bug in one of them is a failed step, and what was found before stays.
+async fn caught(kind: SourceKind, name: &'static str, steps: impl Future<Output = Vec<Step>>) -> Vec<Step> {
+    match AssertUnwindSafe(steps).catch_unwind().await {
+        Ok(steps) => steps,
+        Err(belief) => vec![Step::failed(name, &panicked(kind, belief.as_ref()))],
+    }
 }
 
 /// Returns a question that costs little and shows what this user may see.

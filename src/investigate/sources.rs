@@ -261,7 +261,8 @@ fn left_alone(source: SourceKind, asked: SafeText, wait: Duration) -> Fault {
     }
 }
 
-fn panicked(source: SourceKind, belief: &(dyn std::any::Any + Send)) -> Fault {
+/// Returns the fault of a source that has a bug.
+pub(super) fn panicked(source: SourceKind, belief: &(dyn std::any::Any + Send)) -> Fault {
     let text = belief.downcast_ref::<&str>().copied().or_else(|| belief.downcast_ref::<String>().map(String::as_str));
     Fault {
         source,

@@ -313,6 +313,11 @@ impl Rows {
 }
 
 impl FaultKind {
+    /// Says whether it is a budget of ours that ended the question.
+    pub const fn is_own_budget(self) -> bool {
+        matches!(self, Self::BudgetSpent | Self::TooLarge)
+    }
+
     /// Returns the word for it.
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! What a question has cost, and how far a source is left alone: values for screens, stderr and reports.
 
-use super::time::Timestamp;
+use super::time::{Nanos, Timestamp};
 use serde::Serialize;
 
 /// How much of one limit is used.
@@ -39,6 +39,9 @@ pub enum BreakerState {
     Open {
         /// When one question is let through.
         until: Timestamp,
+        /// How long it is left alone this time.
+        #[serde(rename = "wait_ns")]
+        wait: Nanos,
     },
     /// One question is under way, to find out.
     Probing,
@@ -69,13 +72,19 @@ impl Spent {
 }
 
 impl BreakerState {
-    /// Says it, with the instant as `clock` writes it.
-    pub fn words(self, clock: impl Fn(Timestamp) -> String) -> String {
+    /// Says what is not as it should be, with the instant as `clock` writes it; nothing of a closed one.
+    pub fn trouble(self, clock: impl Fn(Timestamp) -> String) -> Option<String> {
         match self {
-            Self::Closed => "closed".to_owned(),
-            Self::Counting { failures } => format!("counting {failures}"),
-            Self::Open { until } => format!("open until {}", clock(until)),
-            Self::Probing => "probing".to_owned(),
+            Self::Closed => None,
+            Self::Counting { failures: 1 } => Some("failed once".to_owned()),
+            Self::Counting { failures } => Some(format!("failed {failures} times")),
+            Self::Open { until, wait } => {
+                let clock = clock(until);
+                // A person waits by the second.
+                let second = clock.split('.').next().unwrap_or_default();
+                Some(format!("left alone for {}, until {second}", wait.human()))
+            }
+            Self::Probing => Some("trying again".to_owned()),
         }
     }
 }

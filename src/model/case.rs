@@ -124,6 +124,11 @@ impl Case {
             && self.coverage.iter().all(|coverage| coverage.is_complete() || coverage.reach == Reach::NotConfigured)
     }
 
+    /// Says whether something is missing because a budget of ours was spent.
+    pub fn is_cut_by_budget(&self) -> bool {
+        self.coverage.iter().any(SourceCoverage::is_cut_by_budget)
+    }
+
     /// Says whether no configured source answered anything.
     pub fn is_unanswered(&self) -> bool {
         let mut asked = self.coverage.iter().filter(|coverage| coverage.asked > 0).peekable();

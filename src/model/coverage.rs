@@ -110,6 +110,12 @@ impl SourceCoverage {
     pub fn is_complete(&self) -> bool {
         matches!(self.reach, Reach::Full | Reach::NotAsked)
     }
+
+    /// Says whether something is missing because a budget of ours was spent.
+    pub fn is_cut_by_budget(&self) -> bool {
+        let is_empty = self.spent.requests.limit > 0 && self.spent.spent().is_some();
+        self.faults.iter().any(|fault| fault.kind.is_own_budget()) || (is_empty && self.reach == Reach::Partial)
+    }
 }
 
 /// Returns the source of a signal that answered least: what it may hold is unknown, whatever the others said.

@@ -64,6 +64,13 @@ pub struct Lamp {
     pub breaker: BreakerState,
 }
 
+impl Lamp {
+    /// Says whether something is missing because a budget of ours was spent.
+    pub fn is_cut_by_budget(&self) -> bool {
+        self.faults.iter().any(|fault| fault.kind.is_own_budget())
+    }
+}
+
 /// Colour and letter of a lamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Light {

@@ -3,7 +3,7 @@
 //! Closed, it counts failures in a row; open, it refuses at once and says until when; then one question is let through,
 //! and its outcome decides. Time comes in as an argument.
 
-use crate::model::{BreakerState, Fault, FaultKind, Reply, Timestamp};
+use crate::model::{BreakerState, Fault, FaultKind, Nanos, Reply, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -113,9 +113,10 @@ impl Breaker {
         match self.state {
             State::Closed => BreakerState::Closed,
             State::Counting(failures) => BreakerState::Counting { failures },
-            State::Open { until, .. } => {
-                let left = until.saturating_duration_since(now).as_nanos();
-                BreakerState::Open { until: at.plus(crate::model::Nanos(i64::try_from(left).unwrap_or(i64::MAX))) }
+            State::Open { until, wait } => {
+                let nanos = |time: Duration| Nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+                let left = nanos(until.saturating_duration_since(now));
+                BreakerState::Open { until: at.plus(left), wait: nanos(wait) }
             }
             State::Probing { .. } => BreakerState::Probing,
         }
@@ -172,7 +173,10 @@ mod tests {
             assert_eq!(breaker.admit(begin), Ok(()));
             breaker.hear(Health::Ill, begin);
         }
-        assert_eq!(breaker.state(begin, at), BreakerState::Open { until: Timestamp(5_000_001_000) });
+        assert_eq!(
+            breaker.state(begin, at),
+            BreakerState::Open { until: Timestamp(5_000_001_000), wait: Nanos::from_secs(5) }
+        );
         assert_eq!(breaker.admit(begin), Err(FIRST));
         let later = begin + FIRST;
         assert_eq!(breaker.admit(later), Ok(()));

@@ -26,6 +26,9 @@ pub trait Engine {
     /// Starts to follow an identity; what was being followed is cancelled.
     fn follow(&mut self, anchor: Recognised);
 
+    /// Asks sources that are left alone, too, from now on.
+    fn try_again(&mut self);
+
     /// Starts to read the present again.
     fn read_now(&mut self);
 

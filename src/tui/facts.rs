@@ -63,6 +63,11 @@ impl Facts {
         self.waterfall = OnceCell::new();
     }
 
+    /// Says whether a budget ended the story before it was whole.
+    pub fn is_cut_by_budget(&self) -> bool {
+        !self.is_following && self.story.as_ref().is_some_and(|story| story.is_cut_by_budget())
+    }
+
     /// Folds what repeats, or unfolds it.
     pub fn fold(&mut self) {
         self.folding = match self.folding {

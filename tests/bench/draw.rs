@@ -23,6 +23,8 @@ struct Told(Arc<Case>);
 
 impl Engine for Told {
     fn follow(&mut self, _: Recognised) {}
+    fn try_again(&mut self) {}
+
     fn read_now(&mut self) {}
     fn examine(&mut self) {}
 

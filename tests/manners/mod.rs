@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod cancel;
+mod exits;
 mod repeat;
 pub(crate) mod server;
 mod spend;

@@ -83,6 +83,9 @@ fn every_request_is_in_the_log_with_a_command_of_a_known_shape() {
             "curl" => return line.starts_with("curl -") && line.contains("'http://127.0.0.1:"),
             "kcat" => (&["-L", "-C", "-e", "-b", "-t", "-p", "-o", "-X"], "-b"),
             "kafka-get-offsets" => (&["--bootstrap-server", "--time"], "--bootstrap-server"),
+            "kafka-configs" => {
+                (&["--bootstrap-server", "--describe", "--entity-type", "--entity-name"], "--bootstrap-server")
+            }
             "kafka-broker-api-versions" => (&["--bootstrap-server"], "--bootstrap-server"),
             "kafka-consumer-groups" => {
                 (&["--bootstrap-server", "--list", "--describe", "--all-groups", "--members"], "--bootstrap-server")

@@ -14,6 +14,7 @@ use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::world::Scenario;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ impl Library {
 
     fn sources(&self, answers: Answers) -> SourceSet {
         let mut profile = profile(&self.running);
+        // A busy machine is no reason for another screen.
+        (profile.limits.timeout, profile.limits.request_timeout) = (Duration::from_secs(600), Duration::from_secs(600));
         // Port 1 of loopback: nobody listens, so connections are refused at once.
         let nobody = "http://127.0.0.1:1".parse::<url::Url>().unwrap();
         if answers != Answers::All {
@@ -191,6 +194,8 @@ impl Engine for Shelf {
         self.story = Some(library().case(self.answers, &anchor));
     }
 
+    fn try_again(&mut self) {}
+
     fn read_now(&mut self) {
         self.present = Some(library().now(self.answers));
     }
@@ -213,9 +218,14 @@ impl Engine for Shelf {
         let entries: Vec<Arc<Exchange>> = of_now.chain(of_story).map(|exchange| Arc::new(exchange.clone())).collect();
         let purse = Purse::new(&self.limits, SourceKind::ALL.to_vec());
         let each = [SourceKind::Jaeger, SourceKind::Loki, SourceKind::Kafka].map(|source| {
-            let state = match self.answers {
-                Answers::All | Answers::NotYet => BreakerState::Closed,
-                Answers::NoLoki | Answers::None => BreakerState::Open { until: Timestamp(NOW_NS + 5_000_000_000) },
+            let until = Timestamp(NOW_NS + 5_000_000_000);
+            let state = match (self.answers, source) {
+                (Answers::NoLoki | Answers::None, SourceKind::Loki) => {
+                    BreakerState::Open { until, wait: Nanos::from_secs(5) }
+                }
+                (Answers::None, SourceKind::Jaeger) => BreakerState::Counting { failures: 3 },
+                (Answers::None, _) => BreakerState::Probing,
+                _ => BreakerState::Closed,
             };
             (source, purse.of(source), state)
         });

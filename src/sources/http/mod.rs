@@ -478,6 +478,25 @@ impl Http {
     }
 }
 
+/// Returns the line by which a person would post a form that `user` logs in for; the secret is left out.
+pub(in crate::sources) fn curl_form(endpoint: &HttpEndpoint, user: &str, pairs: &[(&str, &str)]) -> SafeText {
+    let mut line = format!("curl -sS {} -u {}", quote(bare(&endpoint.url).as_str()), quote(&format!("{user}:***")));
+    for (name, value) in pairs {
+        write!(line, " --data-urlencode {}", quote(&format!("{name}={value}"))).expect("a string takes any text");
+    }
+    client::curl(endpoint, &mut line);
+    line.into()
+}
+
+impl Http {
+    /// Says whether every request has a header of this name.
+    pub fn has_header(&self, name: &str) -> bool {
+        let mut plain = self.endpoint.headers.iter().map(|(known, _)| known);
+        let mut secret = self.endpoint.secret_headers.iter().map(|(known, _)| known);
+        plain.any(|known| known.eq_ignore_ascii_case(name)) || secret.any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
 /// Makes one request outside of any question: a login asks for its token. The error holds no URL.
 pub(in crate::sources) async fn once(
     endpoint: &HttpEndpoint,

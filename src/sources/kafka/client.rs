@@ -131,7 +131,7 @@ impl Layout {
 }
 
 /// Writes an address; those of IPv6 stand in brackets.
-fn address(host: &str, port: impl std::fmt::Display) -> String {
+pub(super) fn address(host: &str, port: impl std::fmt::Display) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

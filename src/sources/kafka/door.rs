@@ -6,6 +6,7 @@ use super::way;
 use super::wire::{Broken, Line};
 use crate::config::{KafkaEndpoint, Tls};
 use crate::model::{FaultKind, SafeText};
+use crate::sources::lease::Lease;
 use crate::sources::tls::{self, Roots};
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
@@ -121,19 +122,24 @@ impl Door {
     }
 
     /// Says whether there is another proof than the one that a broker refused.
-    pub(super) async fn renew(&self, refused: &Shown) -> Result<bool, Broken> {
+    pub(super) async fn renew(&self, refused: &Shown, lease: &Lease) -> Result<bool, Broken> {
         let Some(prover) = &self.prover else { return Ok(false) };
-        prover.renew(refused).await.map_err(no_secret)
+        prover.renew(refused, lease).await.map_err(no_secret)
     }
 
     /// Logs in on a fresh connection to `address`. Returns when the broker will want it anew.
-    pub(super) async fn login(&self, line: &mut Line, address: &str) -> Result<Option<Instant>, NoEntry> {
-        let entered = self.enter(line, address).await;
+    pub(super) async fn login(
+        &self,
+        line: &mut Line,
+        address: &str,
+        lease: &Lease,
+    ) -> Result<Option<Instant>, NoEntry> {
+        let entered = self.enter(line, address, lease).await;
         // Brokers and token endpoints like to say what they refused.
         entered.map_err(|entry| NoEntry { broken: self.hushed(entry.broken), ..entry })
     }
 
-    async fn enter(&self, line: &mut Line, address: &str) -> Result<Option<Instant>, NoEntry> {
+    async fn enter(&self, line: &mut Line, address: &str, lease: &Lease) -> Result<Option<Instant>, NoEntry> {
         let Some(prover) = &self.prover else { return Ok(None) };
         let refused = |what: String| {
             Broken::new(FaultKind::Refused, what).with_hint("check user, secret and mechanism in the profile")
@@ -146,7 +152,7 @@ impl Door {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(refused(format!("the broker does not take {name}; it takes {known}")).into());
         }
-        let (mut exchange, shown) = prover.begin(host_of(address)).await.map_err(no_secret)?;
+        let (mut exchange, shown) = prover.begin(host_of(address), lease).await.map_err(no_secret)?;
         let mut words = exchange.first();
         loop {
             let asked = SaslAuthenticateRequest::default().with_auth_bytes(words.into());

@@ -4,6 +4,7 @@ use super::door::{self, Door, NoEntry};
 use super::shape;
 use super::wire::{Broken, ReadOnly};
 use crate::model::FaultKind;
+use crate::sources::lease::Lease;
 use crate::sources::tls;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader};
@@ -66,18 +67,19 @@ struct Offer {
 }
 
 impl Line {
-    pub(super) async fn open(address: &str, door: &Door) -> Result<Self, Broken> {
+    /// Opens it. What the login asks of others is written down beside the request that `lease` is for.
+    pub(super) async fn open(address: &str, door: &Door, lease: &Lease) -> Result<Self, Broken> {
         let mut line = Self::greet(address, door).await?;
-        match door.login(&mut line, address).await {
+        match door.login(&mut line, address, lease).await {
             Ok(until) => line.until = until,
             Err(NoEntry { broken, refused }) => {
                 let Some(refused) = refused else { return Err(broken) };
-                if !door.renew(&refused).await? {
+                if !door.renew(&refused, lease).await? {
                     return Err(broken);
                 }
                 // A broker closes the connection after a refusal.
                 line = Self::greet(address, door).await?;
-                line.until = door.login(&mut line, address).await.map_err(|entry| entry.broken)?;
+                line.until = door.login(&mut line, address, lease).await.map_err(|entry| entry.broken)?;
             }
         }
         Ok(line)

@@ -158,8 +158,14 @@ impl Connection {
     /// Opens the connection, which asks for the broker's versions and logs in.
     async fn open(&self, lease: &Lease) -> Result<Line, Broken> {
         let shown = format!("kafka-broker-api-versions --bootstrap-server {}", word(&self.address));
-        let underway = lease.begin(self.door.repeated(&shown));
-        let opened = Line::open(&self.address, &self.door).await;
+        let line = self.door.repeated(&shown);
+        // A remark of the shell: the line does the same with it and without.
+        let line = match self.door.has_login() {
+            true => SafeText::from(format!("{line} # login {}", self.door.login_words())),
+            false => line,
+        };
+        let underway = lease.begin(line);
+        let opened = Line::open(&self.address, &self.door, lease).await;
         let status = match &opened {
             Ok(_) => SafeText::own("ok"),
             Err(broken) => SafeText::new(&broken.came).cut(120),

@@ -9,7 +9,7 @@ use crate::model::{
     Answer, Ask, Fault, FaultKind, Nanos, Note, QueueState, Reply, Rows, SafeText, SourceKind, Timestamp,
 };
 use crate::sources::Source;
-use crate::sources::checkup::WayIn;
+use crate::sources::checkup::{Step, WayIn};
 use crate::sources::http::Http;
 use crate::sources::lease::Budget;
 use futures_util::future::{BoxFuture, join};
@@ -376,6 +376,10 @@ impl Source for Rest {
 
     fn clock_offset(&self) -> Option<Nanos> {
         self.http.clock_offset()
+    }
+
+    fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(self.steps(budget))
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

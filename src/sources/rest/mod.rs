@@ -7,6 +7,7 @@
 //! What it cannot tell stays unknown: starts of logs, open transactions, brokers, members without a partition.
 
 mod client;
+mod doctor;
 mod pages;
 
 pub use client::Rest;

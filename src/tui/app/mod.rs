@@ -15,7 +15,7 @@ use super::look::Pen;
 use super::screens::{Room, SCREENS, Screen};
 use super::stage::{Input, Stage, Wish};
 use crate::model::id::Recognised;
-use crate::model::{Case, FaultKind, SafeText};
+use crate::model::{Case, SafeText};
 use jiff::tz::TimeZone;
 use prompt::Prompt;
 use ratatui::Frame;
@@ -156,12 +156,8 @@ impl<E: Engine> App<E> {
         if present.is_some() {
             self.facts.now = present;
         }
-        let is_spent = |story: &Arc<Case>| {
-            let faults = story.coverage.iter().flat_map(|coverage| &coverage.faults);
-            faults.clone().any(|fault| matches!(fault.kind, FaultKind::BudgetSpent | FaultKind::TooLarge))
-        };
-        if was_following && !self.facts.is_following && self.facts.story.as_ref().is_some_and(is_spent) {
-            self.say("budget spent, this is a part: b raises it, R then asks again");
+        if was_following && self.facts.is_cut_by_budget() {
+            self.say("budget spent, this is a part: b raises it, R then asks everything again");
         }
         self.renew();
     }

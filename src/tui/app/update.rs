@@ -188,7 +188,12 @@ impl<E: Engine> App<E> {
 
     fn adjust(&mut self, limits: &str) {
         match self.engine.adjust(limits) {
-            Ok(()) => self.say("the budget is changed: it holds for what is being asked, too; R asks again"),
+            Ok(()) if self.is_busy() => self.say("the budget is changed: it holds for what is being asked, too"),
+            // Answers are not kept for another question, so there is no asking of the rest alone.
+            Ok(()) if self.facts.is_cut_by_budget() => {
+                self.say("the budget is changed: R asks everything of the story again, not the rest alone");
+            }
+            Ok(()) => self.say("the budget is changed: R asks again"),
             Err((what, fix)) => self.say(format!("{what}: {fix}")),
         }
         self.is_stale = true;
@@ -269,10 +274,17 @@ impl<E: Engine> App<E> {
     }
 
     fn refresh(&mut self) {
-        let story = self.anchor().filter(|_| matches!(SCREENS[self.screen].digit(), '2'..='4'));
-        if let Some(anchor) = story {
+        // On Sources, it is the story that waits for more budget, if one does.
+        let is_story = match SCREENS[self.screen].digit() {
+            '2'..='4' => true,
+            '9' => self.facts.is_cut_by_budget(),
+            _ => false,
+        };
+        if let Some(anchor) = self.anchor().filter(|_| is_story) {
+            // Whoever asks again wants to know how it is now.
+            self.engine.try_again();
             self.engine.follow(anchor);
-            self.say("asking again");
+            self.say("asking everything of this story again");
         } else {
             self.engine.read_now();
             self.say("reading again");

@@ -29,7 +29,7 @@ pub(super) fn title(value: impl Into<SafeText>) -> Stripe {
 pub fn present(facts: &Facts, subject: Subject) -> Vec<Stripe> {
     let Some(now) = &facts.now else { return Vec::new() };
     match subject {
-        Subject::Lamp(at) => lamp(now, at),
+        Subject::Lamp(at) => lamp(facts, now, at),
         Subject::Group(at) => group(now, at),
         Subject::Trace(at) => {
             let Some(row) = now.errors.get(at) else { return Vec::new() };
@@ -48,7 +48,7 @@ pub fn present(facts: &Facts, subject: Subject) -> Vec<Stripe> {
     }
 }
 
-fn lamp(now: &Now, at: usize) -> Vec<Stripe> {
+fn lamp(facts: &Facts, now: &Now, at: usize) -> Vec<Stripe> {
     let Some(lamp) = now.lamps.get(at) else { return Vec::new() };
     let mut lines = vec![title(lamp.source.name()), field("state", light_word(lamp.light))];
     if !lamp.address.is_empty() {
@@ -57,6 +57,9 @@ fn lamp(now: &Now, at: usize) -> Vec<Stripe> {
     lines.push(field("is", lamp.detail.clone()));
     if let Some(slowest) = lamp.slowest {
         lines.push(field("slowest", slowest.human()));
+    }
+    if let Some(trouble) = lamp.breaker.trouble(|at| at.clock(&facts.zone)) {
+        lines.push(field("breaker", trouble));
     }
     lines.extend(lamp.faults.iter().flat_map(fault));
     lines.extend(lamp.notes.iter().map(note));

@@ -160,6 +160,11 @@ pub fn hash(what: &impl std::hash::Hash) -> u64 {
     foldhash::fast::FixedState::default().hash_one(what)
 }
 
+/// Says that a budget ended a question early, and how it goes on.
+pub(super) fn spent(next: &str) -> Stripe {
+    Stripe::of(format!("budget spent, this is a part: b raises it, {next}"), Role::Warn)
+}
+
 /// Returns the role of a mark.
 pub const fn role_of(mark: Mark) -> Role {
     match mark {

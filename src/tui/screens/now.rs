@@ -27,11 +27,15 @@ impl Screen for Now {
         };
         let (word, role) = state(now, facts.is_reading);
         let at = now.at.date_clock(&facts.zone);
-        vec![
+        let mut head = vec![
             Stripe::of(word, role)
                 .and(format!("  the last {} until {at}", now.window.length().human()), Role::Dim)
                 .and(told(now), Role::Dim),
-        ]
+        ];
+        if now.lamps.iter().any(Lamp::is_cut_by_budget) {
+            head.push(super::spent("R reads everything again"));
+        }
+        head
     }
 
     fn items(&self, facts: &Facts) -> Vec<Item> {
@@ -92,7 +96,7 @@ impl Screen for Now {
     fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
         let Some(now) = &facts.now else { return Stripe::default() };
         match item.subject {
-            Subject::Lamp(at) => now.lamps.get(at).map_or_else(Stripe::default, lamp),
+            Subject::Lamp(at) => now.lamps.get(at).map_or_else(Stripe::default, |row| lamp(row, facts)),
             Subject::Group(at) => now.groups.get(at).map_or_else(Stripe::default, |row| group(row, room)),
             Subject::Trace(at) => now.errors.get(at).map_or_else(Stripe::default, |row| trace(row, facts)),
             Subject::Heading(text) => Stripe::of(text, Role::Title),
@@ -147,7 +151,7 @@ const fn mark_of(light: Light) -> Mark {
     }
 }
 
-fn lamp(lamp: &Lamp) -> Stripe {
+fn lamp(lamp: &Lamp, facts: &Facts) -> Stripe {
     let role = match lamp.light {
         Light::Ok => Role::Ok,
         Light::Partial => Role::Warn,
@@ -157,6 +161,12 @@ fn lamp(lamp: &Lamp) -> Stripe {
     let mut stripe = Stripe::of(format!("{} ", lamp.light.letter()), role)
         .cell(&SafeText::own(lamp.source.name()), 7, Align::Left, Role::Text)
         .and(light_word(lamp.light), role);
+    // What happened since the reading counts, too.
+    let newest = facts.dealings.each.iter().find(|(source, ..)| *source == lamp.source);
+    let breaker = newest.map_or(lamp.breaker, |(_, _, breaker)| *breaker);
+    if let Some(trouble) = breaker.trouble(|at| at.clock(&facts.zone)) {
+        stripe.push(format!(", {trouble}"), if lamp.light == Light::Down { Role::Error } else { Role::Warn });
+    }
     if !lamp.detail.is_empty() && lamp.detail.as_str() != light_word(lamp.light) {
         stripe.push("  ", Role::Dim);
         stripe.push(lamp.detail.clone(), if lamp.light == Light::Down { role } else { Role::Text });

@@ -39,6 +39,9 @@ impl Screen for Sources {
             let role = if all.spent().is_some() { Role::Warn } else { Role::Dim };
             head.push(Stripe::of(format!("budget of the newest question: {}", all.words()), role));
         }
+        if facts.is_cut_by_budget() {
+            head.push(super::spent("R asks everything of the story again"));
+        }
         head
     }
 
@@ -132,7 +135,10 @@ impl Screen for Sources {
                     describe::field(name, format!("{} of {}, {} left", part.used, part.limit, part.left()))
                 };
                 lines.extend(spent.parts().map(part));
-                lines.push(describe::field("breaker", breaker.words(|at| at.clock(&facts.zone))));
+                lines.push(describe::field(
+                    "breaker",
+                    breaker.trouble(|at| at.clock(&facts.zone)).unwrap_or_else(|| "closed".to_owned()),
+                ));
                 lines.push(Stripe::of("b changes the budget, R asks every source again", Role::Dim));
                 lines
             }
@@ -172,10 +178,11 @@ const fn role_of(step: &Step) -> Role {
 }
 
 fn account(facts: &Facts, source: SourceKind, spent: &Spent, breaker: BreakerState, role: Role) -> Stripe {
-    let breaker = breaker.words(|at| at.clock(&facts.zone));
+    let trouble = breaker.trouble(|at| at.clock(&facts.zone));
+    let trouble = trouble.map(|words| format!("{words}; ")).unwrap_or_default();
     Stripe::of("  ", role)
         .cell(&SafeText::own(source.name()), 7, Align::Left, role)
-        .and(format!("breaker {breaker}; {}", spent.words()), role)
+        .and(format!("{trouble}{}", spent.words()), role)
 }
 
 /// Says whether a request brought no answer. A trace that is not there is an answer.

@@ -41,6 +41,9 @@ impl Screen for Story {
             head.push(Stripe::of(case.journey.summary.clone(), Role::Text));
         }
         head.push(progress(case, facts));
+        if case.is_cut_by_budget() && !facts.is_following {
+            head.push(super::spent("R asks everything of this story again"));
+        }
         head
     }
 

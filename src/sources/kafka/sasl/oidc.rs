@@ -2,7 +2,9 @@
 //! token and changes nothing that is looked at.
 
 use crate::config::ClientCredentials;
+use crate::model::SafeText;
 use crate::sources::http;
+use crate::sources::lease::Lease;
 use crate::sources::secret::{Hush, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -22,6 +24,9 @@ const UNTOLD: Duration = Duration::from_mins(5);
 const USED: u64 = 80;
 /// A token that was refused sooner than this after it was fetched is not fetched again.
 const REST: Duration = Duration::from_secs(30);
+
+/// What keeps secrets out of words, and the request that waits for the login.
+type With<'a> = (&'a Hush, &'a Lease);
 
 /// Tokens of one login.
 #[derive(Debug)]
@@ -52,16 +57,16 @@ impl Tokens {
     }
 
     /// Returns a token that lives for a while, and its round.
-    pub(in crate::sources::kafka) async fn get(&self, hush: &Hush) -> Result<(SecretString, u64), String> {
+    pub(in crate::sources::kafka) async fn get(&self, with: With<'_>) -> Result<(SecretString, u64), String> {
         let mut known = self.known.lock().await;
         if let Some(token) = known.token.as_ref().filter(|token| Instant::now() < token.until) {
             return Ok((token.text.clone(), known.round));
         }
-        self.fetch(&mut known, hush).await
+        self.fetch(&mut known, with).await
     }
 
     /// Says whether there is another token than the one that a broker refused.
-    pub(in crate::sources::kafka) async fn renew(&self, round: u64, hush: &Hush) -> Result<bool, String> {
+    pub(in crate::sources::kafka) async fn renew(&self, round: u64, with: With<'_>) -> Result<bool, String> {
         let mut known = self.known.lock().await;
         if known.round != round {
             return Ok(true);
@@ -71,22 +76,22 @@ impl Tokens {
         }
         let old = known.token.take();
         known.after_refusal = true;
-        let (new, _) = self.fetch(&mut known, hush).await?;
+        let (new, _) = self.fetch(&mut known, with).await?;
         Ok(old.is_none_or(|old| old.text.expose_secret() != new.expose_secret()))
     }
 
-    async fn fetch(&self, known: &mut Known, hush: &Hush) -> Result<(SecretString, u64), String> {
+    async fn fetch(&self, known: &mut Known, with: With<'_>) -> Result<(SecretString, u64), String> {
         let mut secret = self.client_secret.get().await?;
-        let mut asked = self.ask(&secret.secret, hush).await?;
+        let mut asked = self.ask(&secret.secret, with).await?;
         if asked.0 == StatusCode::UNAUTHORIZED
             && let Some(newer) = self.client_secret.renew(&secret).await?
         {
             secret = newer;
-            asked = self.ask(&secret.secret, hush).await?;
+            asked = self.ask(&secret.secret, with).await?;
         }
-        let token = self.read(asked, hush)?;
+        let token = self.read(asked, with.0)?;
         self.client_secret.took(&secret);
-        hush.add(token.text.expose_secret());
+        with.0.add(token.text.expose_secret());
         let text = token.text.clone();
         (known.token, known.fetched) = (Some(token), Some(Instant::now()));
         known.round += 1;
@@ -97,7 +102,11 @@ impl Tokens {
         format!("the token endpoint {} {what}", self.asked.endpoint.url)
     }
 
-    async fn ask(&self, secret: &SecretString, hush: &Hush) -> Result<(StatusCode, Zeroizing<Vec<u8>>), String> {
+    async fn ask(
+        &self,
+        secret: &SecretString,
+        (hush, lease): With<'_>,
+    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), String> {
         let id = &self.asked.client_id;
         hush.add_login(id, secret.expose_secret());
         let part = |text: &str| -> Zeroizing<String> {
@@ -112,20 +121,33 @@ impl Tokens {
         let mut login = HeaderValue::from_str(&words).map_err(|error| self.failed(&error.to_string()))?;
         login.set_sensitive(true);
         let scope = self.asked.scope.iter().map(|scope| ("scope", scope.as_str()));
-        let pairs = std::iter::once(("grant_type", "client_credentials")).chain(scope);
-        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let pairs: Vec<(&str, &str)> = std::iter::once(("grant_type", "client_credentials")).chain(scope).collect();
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+        // Part of the request that waits for the login: written down, not counted once more.
+        let underway = lease.begin(http::curl_form(&self.asked.endpoint, id, &pairs));
         let asked = http::once(&self.asked.endpoint, |client, url| {
             let request = client.post(url).header(AUTHORIZATION, login).header(ACCEPT, "application/json");
             request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
         });
-        let mut answer = asked.await.map_err(|why| self.failed(&format!("did not answer: {why}")))?;
+        let mut answer = match asked.await {
+            Ok(answer) => answer,
+            Err(why) => {
+                underway.done(0, 0, SafeText::from(hush.words(&why)).cut(120));
+                return Err(self.failed(&format!("did not answer: {why}")));
+            }
+        };
         let status = answer.status();
         let mut text = Zeroizing::new(Vec::new());
         while let Ok(Some(chunk)) = answer.chunk().await {
             text.extend_from_slice(&chunk);
             if text.len() > MOST {
-                return Err(self.failed("sent more than 256 KiB"));
+                break;
             }
+        }
+        let told = if status.is_success() { "ok".to_owned() } else { status.as_u16().to_string() };
+        underway.done(text.len() as u64, 0, told.into());
+        if text.len() > MOST {
+            return Err(self.failed("sent more than 256 KiB"));
         }
         Ok((status, text))
     }

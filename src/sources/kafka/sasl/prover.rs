@@ -4,6 +4,7 @@ use super::Exchange;
 use super::aws::Signer;
 use super::oidc::Tokens;
 use crate::config::{Login, Proof};
+use crate::sources::lease::Lease;
 use crate::sources::secret::{Held, Hush, Secret};
 use secrecy::ExposeSecret;
 
@@ -54,7 +55,11 @@ impl Prover {
     }
 
     /// Begins a login at `host`.
-    pub(in crate::sources::kafka) async fn begin(&self, host: &str) -> Result<(Exchange, Shown), String> {
+    pub(in crate::sources::kafka) async fn begin(
+        &self,
+        host: &str,
+        lease: &Lease,
+    ) -> Result<(Exchange, Shown), String> {
         let (mechanism, user) = (self.login.mechanism, &self.login.user);
         match &self.from {
             From::Secret(secret) => {
@@ -63,7 +68,7 @@ impl Prover {
                 Ok((Exchange::begin(mechanism, user, &held.secret)?, Shown::Held(held)))
             }
             From::Tokens(tokens) => {
-                let (token, round) = tokens.get(&self.hush).await?;
+                let (token, round) = tokens.get((&self.hush, lease)).await?;
                 Ok((Exchange::begin(mechanism, user, &token)?, Shown::Round(round)))
             }
             From::Aws(signer) => {
@@ -83,10 +88,10 @@ impl Prover {
     }
 
     /// Says whether there is another proof than the one that was refused.
-    pub(in crate::sources::kafka) async fn renew(&self, refused: &Shown) -> Result<bool, String> {
+    pub(in crate::sources::kafka) async fn renew(&self, refused: &Shown, lease: &Lease) -> Result<bool, String> {
         match (&self.from, refused) {
             (From::Secret(secret), Shown::Held(held)) => secret.renew(held).await.map(|newer| newer.is_some()),
-            (From::Tokens(tokens), Shown::Round(round)) => tokens.renew(*round, &self.hush).await,
+            (From::Tokens(tokens), Shown::Round(round)) => tokens.renew(*round, (&self.hush, lease)).await,
             (From::Aws(signer), Shown::Held(held)) => signer.renew(held).await,
             _ => Ok(false),
         }
