@@ -160,9 +160,10 @@ impl Connection {
         let shown = format!("kafka-broker-api-versions --bootstrap-server {}", word(&self.address));
         let line = self.door.repeated(&shown);
         // A remark of the shell: the line does the same with it and without.
-        let line = match self.door.has_login() {
-            true => SafeText::from(format!("{line} # login {}", self.door.login_words())),
-            false => line,
+        let line = if self.door.has_login() {
+            SafeText::from(format!("{line} # login {}", self.door.login_words()))
+        } else {
+            line
         };
         let underway = lease.begin(line);
         let opened = Line::open(&self.address, &self.door, lease).await;
