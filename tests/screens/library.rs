@@ -62,7 +62,7 @@ impl Library {
     fn sources(&self, answers: Answers) -> SourceSet {
         let mut profile = profile(&self.running);
         // A busy machine is no reason for another screen.
-        (profile.limits.timeout, profile.limits.request_timeout) = (Duration::from_secs(600), Duration::from_secs(600));
+        (profile.limits.timeout, profile.limits.request_timeout) = (Duration::from_mins(10), Duration::from_mins(10));
         // Port 1 of loopback: nobody listens, so connections are refused at once.
         let nobody = "http://127.0.0.1:1".parse::<url::Url>().unwrap();
         if answers != Answers::All {
@@ -129,7 +129,8 @@ fn portless(text: &SafeText) -> SafeText {
     SafeText::new(&port.replace_all(text.as_str(), "127.0.0.1:PORT"))
 }
 
-/// Requests without what differs from run to run: times, ports, and the order of those under way together.
+/// Requests without what differs from run to run: times, ports, how often one was made, and the order of those under way
+/// together.
 fn still(exchanges: &[Exchange]) -> Vec<Exchange> {
     let mut still: Vec<Exchange> = exchanges
         .iter()
@@ -143,6 +144,8 @@ fn still(exchanges: &[Exchange]) -> Vec<Exchange> {
         .collect();
     let place = |source| SourceKind::ALL.iter().position(|known| *known == source);
     still.sort_by(|a, b| (place(a.source), &a.request, a.bytes).cmp(&(place(b.source), &b.request, b.bytes)));
+    // What is known for seconds is asked again where a story takes longer.
+    still.dedup_by(|a, b| (a.source, &a.request) == (b.source, &b.request));
     still
 }
 
