@@ -253,16 +253,14 @@ fn a_reply_that_unpacks_to_much_is_read_in_several_goes_and_nothing_is_lost() {
     let all: Bytes = (0..6).flat_map(batch).collect::<Vec<u8>>().into();
     let (mut from, mut offsets, mut goes) = (0, Vec::new(), 0);
     while from < 30 {
-        let decoded = decode_within("t", 0, &all, &Reading { from, ..Reading::default() }, small);
+        // A broker begins with the batch that holds the asked offset.
+        let answer = all.slice(from as usize / 5 * (all.len() / 6)..);
+        let decoded = decode_within("t", 0, &answer, &Reading { from, ..Reading::default() }, small);
         assert!(decoded.notes.is_empty() && decoded.records.len() <= small.records, "{:?}", decoded.notes);
         let found: Vec<i64> = decoded.records.iter().map(|record| record.coordinate.offset).collect();
         from = decoded.next_offset.filter(|next| *next > from).expect("each go comes further");
         offsets.extend(found.into_iter().filter(|offset| *offset < from));
         goes += 1;
-        // A broker leaves out what lies before the asked offset.
-        if goes > 30 {
-            break;
-        }
     }
     assert_eq!(offsets, (0..30).collect::<Vec<_>>());
     assert!(goes > 1);
