@@ -62,6 +62,11 @@ impl Kafka {
         self.door.repeated(shown)
     }
 
+    /// Says whether a login is configured.
+    pub(super) fn has_login(&self) -> bool {
+        self.door.has_login()
+    }
+
     pub(super) fn bootstrap(&self) -> &[String] {
         &self.bootstrap
     }

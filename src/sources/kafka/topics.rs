@@ -27,6 +27,12 @@ impl Question<'_> {
     pub(super) async fn topics(&self) -> Result<Answer, Fault> {
         let mut layout = self.layout().await?;
         let mut notes = layout.unseen();
+        if !self.kafka.has_login() {
+            // Nobody is named whom rights could be kept from, so a cluster without topics is the likelier reason.
+            for note in &mut notes {
+                note.kind = NoteKind::Remark;
+            }
+        }
         self.offsets(&mut layout, &mut notes).await;
         Ok(Answer { rows: Rows::Queues(Box::new(layout.state)), notes })
     }
