@@ -366,7 +366,7 @@ impl Source for Rest {
                 Ask::Record(_) | Ask::ScanRecords { .. } => Err(self.not_asked("the REST proxy gives no records")),
                 _ => Err(self.not_asked("the REST proxy has no answer to this question")),
             };
-            Reply { outcome, exchanges: asking.into_made() }
+            Reply { outcome: self.http.without_secrets(outcome), exchanges: asking.into_made() }
         })
     }
 

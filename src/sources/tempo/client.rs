@@ -298,7 +298,7 @@ impl Tempo {
                 | Ask::TopicsInFull
                 | Ask::Queues => panic!("questions go to the kind of source that answers them"),
             };
-            Reply { outcome, exchanges: made }
+            Reply { outcome: self.http.without_secrets(outcome), exchanges: made }
         })
     }
 }
