@@ -12,12 +12,13 @@ mod secured;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Settings, and what the services wrote down while they worked.
 struct Stack {
+    folder: PathBuf,
     settings: BTreeMap<String, String>,
     truth: Vec<Value>,
     /// Some tests write, and others compare what is there before and after: one at a time.
@@ -28,19 +29,50 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 impl Stack {
     fn open() -> Self {
-        let state = PathBuf::from(
-            std::env::var_os("HOPSCOPE_STACK_STATE")
-                .expect("HOPSCOPE_STACK_STATE names the folder of a running stack (tests/stack/up, then workload/run)"),
-        );
-        let read = |name: &str| {
-            let path = state.join(name);
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        let settings = ["env", "workload.env"].map(read).join("\n");
-        let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let truth = read("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut stack = Self::of(PathBuf::new());
+        stack.set("workload.env");
+        stack.truth = stack.read("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        stack
+    }
+
+    /// The servers of a folder below the state directory, without a workload.
+    fn of(server: impl AsRef<Path>) -> Self {
+        let state = std::env::var_os("HOPSCOPE_STACK_STATE")
+            .expect("HOPSCOPE_STACK_STATE names the folder of a running stack (tests/stack/up, then workload/run)");
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { settings: settings.lines().filter_map(pair).collect(), truth, _alone: alone }
+        let folder = Path::new(&state).join(server);
+        let mut stack = Self { folder, settings: BTreeMap::new(), truth: Vec::new(), _alone: alone };
+        stack.set("env");
+        stack
+    }
+
+    fn read(&self, name: &str) -> String {
+        let path = self.folder.join(name);
+        std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}; tests/stack/up --with ... makes it", path.display()))
+    }
+
+    fn set(&mut self, name: &str) {
+        let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.settings.extend(self.read(name).lines().filter_map(pair));
+    }
+
+    /// Runs one of the scripts that ask Kafka's own tools.
+    fn tool(&self, name: &str) -> Vec<u8> {
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack").join(name);
+        let run = Command::new(tool).arg(&self.folder).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        run.stdout
+    }
+
+    /// What the broker holds: topics with the end of each partition, and groups.
+    fn state(&self) -> String {
+        String::from_utf8(self.tool("state")).unwrap()
+    }
+
+    /// What `ConsumerGroupCommand` prints: group, topic, partition, committed, end, lag.
+    fn kafka_s_own_lag(&self) -> Vec<u8> {
+        self.tool("lag")
     }
 
     fn get(&self, name: &str) -> &str {
@@ -164,24 +196,6 @@ fn a_trace_that_nobody_wrote_is_not_found() {
     assert_eq!((exit, &story["data"]), (1, &Value::Null), "{story}");
 }
 
-/// What the broker itself says about topics, groups, and every record ever written.
-fn state() -> String {
-    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/state");
-    let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
-    let run = Command::new(tool).arg(state).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
-}
-
-/// What `ConsumerGroupCommand` prints: group, topic, partition, committed, end, lag.
-fn kafka_s_own_lag() -> Vec<u8> {
-    let state = std::env::var_os("HOPSCOPE_STACK_STATE").expect("checked by open");
-    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/lag");
-    let run = Command::new(tool).arg(state).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    run.stdout
-}
-
 fn rows(text: &[u8]) -> BTreeSet<Vec<String>> {
     let text = String::from_utf8_lossy(text).into_owned();
     // What follows is ours alone: what is lost, who owns it, and the like.
@@ -192,7 +206,7 @@ fn rows(text: &[u8]) -> BTreeSet<Vec<String>> {
 #[test]
 fn lag_equals_what_kafka_s_own_tool_prints() {
     let stack = Stack::open();
-    let theirs = rows(&kafka_s_own_lag());
+    let theirs = rows(&stack.kafka_s_own_lag());
     let ours = Command::new(env!("CARGO_BIN_EXE_hopscope"))
         .args(["queue", "lag", "--kafka", stack.get("KAFKA")])
         .env_clear()
@@ -236,7 +250,7 @@ fn the_console_tells_the_same_stories() {
     }
     let now = screen(&stack, "", None);
     let mut lag_of: BTreeMap<String, i64> = BTreeMap::new();
-    for row in rows(&kafka_s_own_lag()) {
+    for row in rows(&stack.kafka_s_own_lag()) {
         // A partition without a commit has no lag, which the tool writes as `-`.
         *lag_of.entry(row[0].clone()).or_default() += row[5].parse::<i64>().unwrap_or(0);
     }

@@ -14,7 +14,7 @@ LOKI_VERSION=2.2.1      # the last release under Apache-2.0; later ones are AGPL
 
 # The servers that `up` starts, and those that `up --with` starts beside them.
 usual=(kafka jaeger loki)
-extras=(kafka-3.9 kafka-2.8 jaeger-1 loki-strict)
+extras=(kafka-3.9 kafka-2.8 kafka-field jaeger-1 loki-strict)
 
 cache=${HOPSCOPE_STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hopscope-stack}
 
@@ -192,6 +192,7 @@ get_workload() {
 }
 
 get_kafka-3.9() { (KAFKA_VERSION=$KAFKA_39_VERSION && get_kafka); }
+get_kafka-field() { get_kafka; }
 get_kafka-2.8() { (KAFKA_VERSION=$KAFKA_28_VERSION && get_kafka); }
 
 # kafka_java OPTION... CLASS ARGUMENT...: Java with the jars of $KAFKA_VERSION, and the options of ours that suit them.

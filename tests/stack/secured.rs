@@ -154,7 +154,7 @@ fn every_way_in_sees_what_the_open_listener_shows() {
         .output()
         .unwrap();
     let open = String::from_utf8(open.stdout).unwrap();
-    let before = super::state();
+    let before = secured.stack.state();
     for profile in ["plain", "scram256", "properties", "mutual", "unchecked"] {
         let (code, out, said) = secured.run(profile, &["queue", "lag"]);
         assert_eq!((code, &out), (0, &open), "{profile}: {said}");
@@ -166,7 +166,7 @@ fn every_way_in_sees_what_the_open_listener_shows() {
     assert!(out.contains(&format!("{at} written")), "{code} {out} {said}");
     let (_, out, _) = secured.run("unchecked", &["now"]);
     assert!(out.contains("not checked"), "{out}");
-    assert_eq!(super::state(), before, "looking changed nothing");
+    assert_eq!(secured.stack.state(), before, "looking changed nothing");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn rights_to_describe_show_lag_and_name_what_may_not_be_read() {
 #[test]
 fn every_verb_serves_what_is_permitted_names_what_is_not_and_changes_nothing() {
     let secured = Secured::open();
-    let before = super::state();
+    let before = secured.stack.state();
     assert!(before.contains("__consumer_offsets:") && before.contains("orders-"), "{before}");
     let written = secured.stack.told("publish", secured.stack.get("ORDER_POISONED")).next();
     let at = super::coordinate(written.expect("a record was written"));
@@ -210,7 +210,7 @@ fn every_verb_serves_what_is_permitted_names_what_is_not_and_changes_nothing() {
         assert!(out.contains(words) || said.contains(words), "{profile} {verb:?}: {out} {said}");
         assert_eq!(found, *code, "{profile} {verb:?}: {out} {said}");
     }
-    assert_eq!(super::state(), before, "looking changed nothing");
+    assert_eq!(secured.stack.state(), before, "looking changed nothing");
 }
 
 #[test]
