@@ -156,7 +156,7 @@ impl Asking<'_> {
             self.out.remark(note.text.as_str());
         }
         if !self.out.is_json() {
-            return self.out.data(&queue::table(rows), exit);
+            return self.out.write(|out| queue::table(rows, out), exit);
         }
         let (at, complete, exit_code) = (state.at.0, is_complete(notes), exit.code());
         self.out.data(&json::write(&Table { schema, at, complete, rows, transactions, notes, exit: exit_code }), exit)

@@ -10,7 +10,8 @@ use crate::model::{Nanos, Note, QueueState, SafeText, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::fmt::{Display, Write};
+use std::fmt::Write;
+use std::io;
 
 /// A table with what was remarked about it.
 #[derive(Serialize)]
@@ -49,31 +50,43 @@ pub struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    fn cell(&mut self, cell: impl Display) {
+    fn next(&mut self) {
         if std::mem::replace(&mut self.has_any, true) {
             self.text.push('\t');
         }
-        write!(self.text, "{cell}").expect("a string takes any text");
     }
 
-    fn or_dash(&mut self, cell: Option<impl Display>) {
+    fn text(&mut self, cell: &str) {
+        self.next();
+        self.text.push_str(cell);
+    }
+
+    fn number(&mut self, cell: impl itoa::Integer) {
+        self.next();
+        self.text.push_str(itoa::Buffer::new().format(cell));
+    }
+
+    fn number_or_dash(&mut self, cell: Option<impl itoa::Integer>) {
         match cell {
-            Some(cell) => self.cell(cell),
-            None => self.cell("-"),
+            Some(cell) => self.number(cell),
+            None => self.text("-"),
         }
     }
 
-    fn text_or_dash(&mut self, cell: Option<&SafeText>) {
-        match cell.map(SafeText::as_str).filter(|text| !text.is_empty()) {
-            Some(text) if text.contains(' ') => self.cell(text.replace(' ', "_")),
-            text => self.cell(text.unwrap_or("-")),
+    fn text_or_dash(&mut self, cell: Option<&str>) {
+        match cell.filter(|text| !text.is_empty()) {
+            Some(text) if text.contains(' ') => self.text(&text.replace(' ', "_")),
+            text => self.text(text.unwrap_or("-")),
         }
     }
 
     fn lag(&mut self, lag: Option<i64>, at_most: bool) {
         match lag {
-            Some(lag) if at_most => self.cell(format_args!("<={lag}")),
-            lag => self.or_dash(lag),
+            Some(lag) if at_most => {
+                self.text("<=");
+                self.text.push_str(itoa::Buffer::new().format(lag));
+            }
+            lag => self.number_or_dash(lag),
         }
     }
 }
@@ -218,32 +231,46 @@ pub struct RecordDocument<'a> {
     pub exit: u8,
 }
 
-/// Writes a table as lines with tabs between their cells.
-pub fn table<R: Line>(rows: &[R]) -> String {
+/// Writes a table as lines with tabs between their cells, row by row.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn table<R: Line>(rows: &[R], out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = format!("{}\n", R::HEAD);
     for row in rows {
+        out.write_all(text.as_bytes())?;
+        text.clear();
         row.cells(&mut Cells { text: &mut text, has_any: false });
         text.push('\n');
     }
-    text
+    out.write_all(text.as_bytes())
+}
+
+/// A duration as one word.
+fn human(ns: i64) -> String {
+    Nanos(ns).human().replace(' ', "")
 }
 
 /// Returns the lag table, by group, topic and partition.
 pub fn lag_rows(state: &QueueState) -> Vec<LagRow> {
-    let pairs = state.groups.iter().flat_map(|group| group.commits.iter().map(move |commit| (group, commit)));
-    let mut rows: Vec<LagRow> = pairs.map(|(group, commit)| lag_row(state, group, commit)).collect();
-    rows.sort_by(|a, b| {
-        (a.group.as_str(), a.topic.as_str(), a.partition).cmp(&(b.group.as_str(), b.topic.as_str(), b.partition))
-    });
+    let mut rows = Vec::with_capacity(state.groups.iter().map(|group| group.commits.len()).sum());
+    for group in &state.groups {
+        // What all rows of a group share is made safe once.
+        let (id, told) = (SafeText::new(&group.id), SafeText::new(&group.state));
+        rows.extend(group.commits.iter().map(|commit| lag_row(state, group, commit, (&id, &told))));
+    }
+    let order = |a: &LagRow, b: &LagRow| (&a.group, &a.topic, a.partition).cmp(&(&b.group, &b.topic, b.partition));
+    rows.sort_by(order);
     rows
 }
 
-fn lag_row(state: &QueueState, group: &Group, commit: &Commit) -> LagRow {
+fn lag_row(state: &QueueState, group: &Group, commit: &Commit, (id, told): (&SafeText, &SafeText)) -> LagRow {
     let partition = state.partition(&commit.topic, commit.partition);
     let (lag, owner) = (state.lag(commit), commit.owner.and_then(|owner| group.members.get(owner)));
     let fault = partition.and_then(|partition| partition.fault.as_ref()).or(group.fault.as_ref());
     LagRow {
-        group: SafeText::new(&group.id),
+        group: id.clone(),
         topic: SafeText::new(&commit.topic),
         partition: commit.partition,
         committed: commit.committed,
@@ -254,7 +281,7 @@ fn lag_row(state: &QueueState, group: &Group, commit: &Commit) -> LagRow {
         at_most: group.is_lag_at_most(),
         behind_transaction: lag.map(|lag| lag.behind_transaction),
         lost: lag.map(|lag| lag.lost),
-        state: SafeText::new(&group.state),
+        state: told.clone(),
         kind: group.kind.word(),
         owner: owner.map(|member| SafeText::new(&member.id)),
         instance: owner.and_then(|member| member.instance.as_deref()).map(SafeText::new),
@@ -279,20 +306,20 @@ impl Line for LagRow {
         "GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tIN-TRANSACTION\tLOST\tWAITS\tSTATE\tKIND\tOWNER\tCLIENT\tHOST";
 
     fn cells(&self, to: &mut Cells<'_>) {
-        to.cell(self.group.as_str());
-        to.cell(self.topic.as_str());
-        to.cell(self.partition);
-        to.or_dash(self.committed);
-        to.or_dash(self.end);
+        to.text(self.group.as_str());
+        to.text(self.topic.as_str());
+        to.number(self.partition);
+        to.number_or_dash(self.committed);
+        to.number_or_dash(self.end);
         to.lag(self.lag, self.at_most);
-        to.or_dash(self.behind_transaction);
-        to.or_dash(self.lost);
-        to.or_dash(self.waits_ns.map(|waits| Nanos(waits).human().replace(' ', "")));
-        to.text_or_dash(Some(&self.state));
-        to.cell(self.kind);
-        to.text_or_dash(self.owner.as_ref());
-        to.text_or_dash(self.client.as_ref());
-        to.text_or_dash(self.host.as_ref());
+        to.number_or_dash(self.behind_transaction);
+        to.number_or_dash(self.lost);
+        to.text_or_dash(self.waits_ns.map(human).as_deref());
+        to.text_or_dash(Some(self.state.as_str()));
+        to.text(self.kind);
+        to.text_or_dash(self.owner.as_ref().map(SafeText::as_str));
+        to.text_or_dash(self.client.as_ref().map(SafeText::as_str));
+        to.text_or_dash(self.host.as_ref().map(SafeText::as_str));
     }
 }
 
@@ -331,16 +358,16 @@ impl Line for GroupRow {
     const HEAD: &'static str = "GROUP\tKIND\tSTATE\tMEMBERS\tEPOCH\tPARTITIONS\tLAG\tUNKNOWN\tIN-TRANSACTION\tLOST";
 
     fn cells(&self, to: &mut Cells<'_>) {
-        to.cell(self.group.as_str());
-        to.cell(self.kind);
-        to.text_or_dash(Some(&self.state));
-        to.cell(self.members);
-        to.or_dash(self.epoch);
-        to.cell(self.partitions);
+        to.text(self.group.as_str());
+        to.text(self.kind);
+        to.text_or_dash(Some(self.state.as_str()));
+        to.number(self.members);
+        to.number_or_dash(self.epoch);
+        to.number(self.partitions);
         to.lag((self.partitions > self.unknown_partitions || self.partitions == 0).then_some(self.lag), self.at_most);
-        to.cell(self.unknown_partitions);
-        to.cell(self.behind_transaction);
-        to.cell(self.lost);
+        to.number(self.unknown_partitions);
+        to.number(self.behind_transaction);
+        to.number(self.lost);
     }
 }
 
@@ -373,20 +400,19 @@ impl Line for TopicRow {
     const HEAD: &'static str = "TOPIC\tPARTITIONS\tOFFSETS\tUNKNOWN\tCLEANUP\tRETENTION\tRETENTION-BYTES\tNEWEST";
 
     fn cells(&self, to: &mut Cells<'_>) {
-        let human = |ns: i64| Nanos(ns).human().replace(' ', "");
         let limit = |told: Option<String>| match (told, &self.cleanup) {
             (Some(told), _) => told,
             (None, Some(_)) => "unlimited".to_owned(),
             (None, None) => "-".to_owned(),
         };
-        to.cell(self.topic.as_str());
-        to.cell(self.partitions);
-        to.cell(self.offsets);
-        to.cell(self.unknown_partitions);
-        to.text_or_dash(self.cleanup.as_ref());
-        to.cell(limit(self.retention_ns.map(human)));
-        to.cell(limit(self.retention_bytes.map(|bytes| bytes.to_string())));
-        to.or_dash(self.newest_age_ns.map(human));
+        to.text(self.topic.as_str());
+        to.number(self.partitions);
+        to.number(self.offsets);
+        to.number(self.unknown_partitions);
+        to.text_or_dash(self.cleanup.as_ref().map(SafeText::as_str));
+        to.text(&limit(self.retention_ns.map(human)));
+        to.text(&limit(self.retention_bytes.map(|bytes| bytes.to_string())));
+        to.text_or_dash(self.newest_age_ns.map(human).as_deref());
     }
 }
 

@@ -211,7 +211,7 @@ fn changed(frames: &str, change: impl Fn(u8, &mut Vec<u8>) + Send + Sync + 'stat
 #[test]
 fn a_broker_that_refuses_its_groups_gives_a_partial_answer() {
     // Correlation id, tags, throttle, then the error.
-    let peer = changed("kafka/lag.frames", |key, answer| {
+    let peer = changed("kafka-4.3/lag.frames", |key, answer| {
         if key == GROUPS {
             answer[9..11].copy_from_slice(&999i16.to_be_bytes());
         }
@@ -224,7 +224,7 @@ fn a_broker_that_breaks_after_the_metadata_gives_a_partial_answer() {
     let cuts: [fn(&mut Vec<u8>); 4] =
         [Vec::clear, |all| all.truncate(4), |all| all.truncate(9), |all| all.truncate(40)];
     for cut in cuts {
-        let peer = changed("kafka/lag.frames", move |key, answer| {
+        let peer = changed("kafka-4.3/lag.frames", move |key, answer| {
             if key != VERSIONS && key != METADATA {
                 cut(answer);
             }
@@ -236,7 +236,7 @@ fn a_broker_that_breaks_after_the_metadata_gives_a_partial_answer() {
 async fn check_record(change: fn(u8, &mut Vec<u8>), rows: usize, kind: NoteKind) {
     let written = crate::wire::truth().into_iter().find(|line| line["kind"] == "publish").unwrap();
     let at = Coordinate::parse(&crate::wire::coordinate(&written)).unwrap();
-    let peer = changed("kafka/records.frames", change);
+    let peer = changed("kafka-4.3/records.frames", change);
     let answer = ask(SourceKind::Kafka, &peer.address, &Ask::Record(at), LONG).await.outcome.unwrap();
     let kinds: Vec<_> = answer.notes.iter().map(|note| note.kind).collect();
     assert!(answer.rows.len() == rows && kinds.contains(&kind), "{} rows, {:?}", answer.rows.len(), answer.notes);

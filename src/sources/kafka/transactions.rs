@@ -5,7 +5,7 @@ use super::offsets::Place;
 use super::question::Question;
 use super::words::{note, refusal};
 use crate::model::ask::NoteKind;
-use crate::model::queue::OpenTransaction;
+use crate::model::queue::{OpenTransaction, Partition};
 use crate::model::{FaultKind, Nanos, Note, Timestamp};
 use crate::sources::shell::word;
 use futures_util::future::join_all;
@@ -25,13 +25,16 @@ impl Question<'_> {
     /// Finds the open transactions of those partitions that a group reads and whose stable end lies before the end. Where
     /// there is none, nothing is asked.
     pub(super) async fn transactions(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
+        let held =
+            |partition: &Partition| partition.stable.zip(partition.end).is_some_and(|(stable, end)| stable < end);
+        // Almost always nothing is held back, and there may be more commits than partitions by far.
+        if !layout.state.topics.iter().flat_map(|topic| &topic.partitions).any(held) {
+            return;
+        }
         let mut places: Vec<Place> = (layout.state.groups.iter())
             .flat_map(|group| &group.commits)
             .filter_map(|commit| layout.place(&commit.topic, commit.partition))
-            .filter(|(topic, at)| {
-                let partition = &layout.state.topics[*topic].partitions[*at];
-                partition.stable.zip(partition.end).is_some_and(|(stable, end)| stable < end)
-            })
+            .filter(|(topic, at)| held(&layout.state.topics[*topic].partitions[*at]))
             .collect();
         places.sort_unstable();
         places.dedup();
