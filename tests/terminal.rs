@@ -2,18 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
+#[path = "rude/peer.rs"]
+#[allow(dead_code, reason = "only some of its acts are needed here")]
+mod peer;
 #[path = "terminal/pty.rs"]
 mod pty;
 #[path = "terminal/stage.rs"]
 mod stage;
 
 use hopscope::tui::terminal::{Settings, play};
+use peer::{Act, Framing, Peer};
 use pty::Pty;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use rustix::process::Signal;
 use stage::{Trial, pattern};
+use std::sync::Arc;
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
 
@@ -78,6 +83,51 @@ fn idle_means_no_bytes_and_a_burst_of_keys_few_frames() {
     assert!(burst <= 40 * one, "1002 keys took {burst} bytes, one takes {one}");
     pty.send("qq");
     assert_eq!(pty.end().code, 0);
+}
+
+/// A server that is polite until spans are asked for.
+fn stuck(acts: &[Act], request: &[u8]) -> Vec<Act> {
+    let request = String::from_utf8_lossy(request);
+    let body = match () {
+        () if request.contains("trace-summaries") => r#"{"summaries":[]}"#,
+        () if request.contains("/services") => r#"{"services":["shop"]}"#,
+        () => return acts.to_vec(),
+    };
+    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    vec![Act::Send(head.into_bytes())]
+}
+
+/// An answer that never ends holds up no key: there is no time-out and no budget here that could end it first.
+#[test]
+fn a_stuck_answer_holds_up_no_key() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let flood = |begin: &str, byte: u8| {
+        let begin = format!("{HEAD}{:x}\r\n{begin}\r\n", begin.len()).into_bytes();
+        vec![Act::Send(begin), Act::Flood([b"1000\r\n", &[byte; 4096][..], b"\r\n"].concat())]
+    };
+    let cases = [
+        ("silence", vec![Act::Hold]),
+        ("a dripping head", vec![Act::Send(b"HTTP/1.1 200 OK\r\nx: ".to_vec()), Act::Drip]),
+        ("a flood of white space", flood("{", b' ')),
+        ("a flood of brackets", flood("{\"x\":", b'[')),
+        ("a row without end", flood("{\"result\":{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"", b'a')),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, "[limits]\nrequest_timeout = \"10m\"\ntimeout = \"10m\"\nbytes = \"1024GiB\"\n").unwrap();
+    for (name, acts) in cases {
+        let server = Peer::start(Framing::Http, Arc::new(move |_, request| stuck(&acts, request)));
+        let url = format!("http://{}", server.address);
+        let pty = Pty::spawn(HOPSCOPE, &["--jaeger", &url], &[("HOPSCOPE_CONFIG", file.to_str().unwrap())]);
+        let is_asked = || server.texts().iter().any(|request| request.contains("/api/v3/traces"));
+        pty.send("?");
+        pty.wait_for(&format!("help during {name}"), |screen| screen.contains("[0 Help]") && is_asked());
+        pty.send("\x1b");
+        pty.wait_for(&format!("the first screen during {name}"), |screen| screen.contains("[1 Now]"));
+        pty.send("\x03\x03");
+        let ended = pty.end();
+        assert_eq!((ended.code, ended.is_taken), (0, false), "{name}: {}", ended.screen);
+    }
 }
 
 #[test]

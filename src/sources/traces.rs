@@ -30,8 +30,9 @@ pub(super) struct Feed<'a> {
     begun: bool,
     page: bool,
     sight: Option<Sight<'a>>,
-    /// The store takes more than it may.
+    /// The store takes more than it may, which is so many bytes.
     full: bool,
+    most: usize,
     /// Spans from which on there is something new to see.
     next_look: usize,
 }
@@ -46,7 +47,7 @@ impl<'a> Feed<'a> {
             Form::Jaeger => Decoder::Jaeger(jaeger::Decoder::default()),
             Form::Otlp => Decoder::Otlp(otlp::Decoder::default()),
         };
-        Self { decoder, begun: false, page: false, full: false, sight, next_look: FIRST_LOOK }
+        Self { decoder, begun: false, page: false, full: false, most: STORE, sight, next_look: FIRST_LOOK }
     }
 
     /// Says whether the body was a web page.
@@ -68,7 +69,7 @@ const STORE: usize = 256 << 20;
 
 impl BodySink for Feed<'_> {
     fn too_much(&self) -> Option<String> {
-        self.full.then(|| format!("its spans take more than {} MiB of memory", STORE >> 20))
+        self.full.then(|| format!("its spans take more than {} MiB of memory", self.most >> 20))
     }
 
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<()> {
@@ -89,7 +90,7 @@ impl BodySink for Feed<'_> {
                 decoder.so_far()
             }
         };
-        self.full = store.bytes() > STORE;
+        self.full = store.bytes() > self.most;
         if self.full {
             return ControlFlow::Break(());
         }
@@ -179,3 +180,39 @@ pub(super) fn note(kind: NoteKind, text: impl Into<crate::model::SafeText>) -> N
 /// What is said of an id that no trace has.
 pub(super) const NOT_FOUND: &str =
     "the trace is not there: not sampled, expired, never written and another tenant's look alike";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `begin` and then `part` again and again; returns the bytes taken and what is said at the end.
+    fn fed(form: Form, begin: &str, part: &str) -> (usize, Option<String>) {
+        let mut feed = Feed { most: 1 << 20, ..Feed::new(form, None) };
+        assert_eq!((feed.take(begin.as_bytes()), feed.too_much()), (ControlFlow::Continue(()), None));
+        let piece = part.repeat(100);
+        let mut taken = 0;
+        while taken < 4 << 20 && feed.take(piece.as_bytes()).is_continue() {
+            assert_eq!(feed.too_much(), None, "what goes on is not too much");
+            taken += piece.len();
+        }
+        (taken, feed.too_much())
+    }
+
+    #[test]
+    fn spans_that_take_more_memory_than_they_may_end_the_answer() {
+        let span = r#"{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00000000000000a1","name":"pay","startTimeUnixNano":"1"},"#;
+        let old = r#"{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spanID":"a1","operationName":"pay","startTime":1,"duration":5,"processID":"p1"},"#;
+        let cases = [
+            (Form::Otlp, r#"{"trace":{"resourceSpans":[{"scopeSpans":[{"spans":["#, span),
+            (Form::Jaeger, r#"{"data":[{"spans":["#, old),
+        ];
+        for (form, begin, part) in cases {
+            let (taken, said) = fed(form, begin, part);
+            assert_eq!(said.as_deref(), Some("its spans take more than 1 MiB of memory"), "{form:?} {part}: {taken}");
+        }
+        for (begin, part) in [(r#"{"x":["#, "{},"), (r#"{"result":{"resourceSpans":["#, r#"{"resource":{}},"#)] {
+            let (taken, said) = fed(Form::Otlp, begin, part);
+            assert_eq!((taken >= 4 << 20, said), (true, None), "what nobody keeps takes no memory");
+        }
+    }
+}

@@ -79,10 +79,17 @@ enum Edge {
 }
 
 /// Parses a body while it arrives and keeps its beginning, to tell a web page.
-#[derive(Default)]
 struct Feed {
     decoder: Decoder,
     head: Vec<u8>,
+    /// Bytes that the lines may take.
+    most: usize,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { decoder: Decoder::default(), head: Vec::new(), most: STORE }
+    }
 }
 
 /// Memory of the lines of one page, which holds 5,000 of them as a rule; it ends what comes without end.
@@ -119,11 +126,12 @@ impl BodySink for Feed {
             self.head.extend(bytes.iter().take(64));
         }
         self.decoder.push(bytes);
-        if self.decoder.bytes() > STORE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.decoder.bytes() > self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn too_much(&self) -> Option<String> {
-        (self.decoder.bytes() > STORE).then(|| format!("its lines take more than {} MiB of memory", STORE >> 20))
+        (self.decoder.bytes() > self.most)
+            .then(|| format!("its lines take more than {} MiB of memory", self.most >> 20))
     }
 
     fn rows(&self) -> u64 {
@@ -327,6 +335,16 @@ fn next_end(counts: Counts, size: usize, until: Timestamp) -> Edge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_take_more_memory_than_they_may_end_the_page() {
+        let mut feed = Feed { most: 1 << 20, ..Feed::default() };
+        let begin = br#"{"data":{"resultType":"streams","result":[{"stream":{"app":"shop"},"values":["#;
+        assert_eq!((feed.take(begin), feed.too_much()), (ControlFlow::Continue(()), None));
+        let piece = r#"["1800000000000000001","charged"],"#.repeat(100);
+        let taken = (0..1_000).take_while(|_| feed.take(piece.as_bytes()).is_continue()).count();
+        assert_eq!(feed.too_much().as_deref(), Some("its lines take more than 1 MiB of memory"), "{taken} pieces");
+    }
 
     #[test]
     fn a_full_page_is_followed_without_losing_its_edge() {
