@@ -14,10 +14,13 @@
 //! The trace store did not answer in full, or the runs at the callee of a repeated writing call are not visible.
 
 use crate::diagnose::{Rule, clear_if_seen};
-use crate::model::journey::{AttemptResult, Fact, Operation};
+use crate::model::journey::{Attempt, AttemptResult, Fact, Operation};
 use crate::model::verdict::{Confidence, Severity};
 use crate::model::{Case, Finding, SafeText, Signal, SpanRow, Verdict};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasher;
 
 /// Attributes that hold the key of an effect.
 const KEYS: [&str; 8] = [
@@ -39,35 +42,13 @@ pub const RULE: Rule =
 type Effect<'a> = (&'a str, &'a str, Option<usize>, Option<SafeText>);
 
 fn check(case: &Case) -> Verdict {
-    let writes: Vec<Operation<'_>> = case.operations().filter(|operation| is_write(*operation)).collect();
-    if writes.is_empty() {
+    if writes(case).next().is_none() {
         return match clear_if_seen(case, &[Signal::Traces]) {
             Verdict::Clear => Verdict::NotApplicable,
             unknown => unknown,
         };
     }
-    let mut runs: BTreeMap<Effect<'_>, Vec<SpanRow>> = BTreeMap::new();
-    let mut unseen = false;
-    for (number, operation) in writes.iter().enumerate() {
-        for attempt in operation.attempts() {
-            let timed_out = attempt.result == AttemptResult::TimedOut;
-            let mut executions = attempt.executions();
-            let is_alone = executions.len() == 0;
-            unseen |= is_alone && timed_out && operation.is_retried();
-            let mut done: Vec<SpanRow> =
-                executions.by_ref().filter(|run| run.result == AttemptResult::Succeeded).map(|run| run.span).collect();
-            if is_alone && attempt.result == AttemptResult::Succeeded {
-                done.extend(attempt.span);
-            }
-            for row in done {
-                let key = key_of(case, row).or_else(|| key_of(case, attempt.span?));
-                // Without a key only the runs of one operation can be the same effect.
-                let alone = key.is_none().then_some(number);
-                runs.entry((operation.peer(), operation.name(), alone, key)).or_default().push(row);
-            }
-        }
-    }
-    runs.retain(|_, rows| rows.len() > 1);
+    let mut runs = repeated(case);
     let above = if runs.is_empty() { HashSet::new() } else { above(case, runs.values().flatten()) };
     // A run that only passed on to a callee whose runs are repeated too is the same effect, told where it was done.
     runs.retain(|_, rows| !rows.iter().all(|row| above.contains(row)));
@@ -93,7 +74,7 @@ fn check(case: &Case) -> Verdict {
     if !findings.is_empty() {
         return Verdict::Findings(findings);
     }
-    if unseen {
+    if writes(case).any(is_unseen) {
         return Verdict::Unknown(SafeText::own(
             "a writing call timed out and was tried again; what ran at the callee is not visible",
         ));
@@ -101,26 +82,91 @@ fn check(case: &Case) -> Verdict {
     clear_if_seen(case, &[Signal::Traces])
 }
 
+/// Returns the effects that were done more than once, and where.
+fn repeated(case: &Case) -> BTreeMap<Effect<'_>, Vec<SpanRow>> {
+    // Most writes are done once and say nothing: at first a number of each is all that is kept.
+    let hasher = FixedState::default();
+    let mut once: Vec<u64> = Vec::new();
+    each_effect(case, |effect, _| once.push(hasher.hash_one(effect)));
+    once.sort_unstable();
+    let again: HashSet<u64> = once.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    drop(once);
+    let mut runs: BTreeMap<Effect<'_>, Vec<SpanRow>> = BTreeMap::new();
+    if !again.is_empty() {
+        each_effect(case, |effect, row| {
+            if again.contains(&hasher.hash_one(&effect)) {
+                runs.entry(effect).or_default().push(row);
+            }
+        });
+    }
+    runs.retain(|_, rows| rows.len() > 1);
+    runs
+}
+
+/// Hands over each effect that was done, and the run that did it.
+fn each_effect<'a>(case: &'a Case, mut take: impl FnMut(Effect<'a>, SpanRow)) {
+    for (number, operation) in writes(case).enumerate() {
+        for attempt in operation.attempts() {
+            let mut done = |row| {
+                let key = key_of(case, row).or_else(|| key_of(case, attempt.span?));
+                // Without a key only the runs of one operation can be the same effect.
+                let alone = key.is_none().then_some(number);
+                take((operation.peer(), operation.name(), alone, key), row);
+            };
+            let executions = attempt.executions();
+            if executions.len() > 0 {
+                executions.filter(|run| run.result == AttemptResult::Succeeded).for_each(|run| done(run.span));
+            } else if attempt.result == AttemptResult::Succeeded {
+                attempt.span.into_iter().for_each(done);
+            }
+        }
+    }
+}
+
+/// Says whether a try timed out and was repeated, while nothing tells what ran at the callee.
+fn is_unseen(operation: Operation<'_>) -> bool {
+    let is_blind = |attempt: Attempt<'_>| attempt.executions().len() == 0 && attempt.result == AttemptResult::TimedOut;
+    operation.is_retried() && operation.attempts().any(is_blind)
+}
+
 /// Returns the spans above the given ones.
 fn above<'a>(case: &Case, rows: impl Iterator<Item = &'a SpanRow>) -> HashSet<SpanRow> {
-    let known: HashMap<_, _> = case.spans.iter().map(|span| ((span.trace(), span.id()), span.row())).collect();
+    // Row numbers alone: a map with the ids would take as much memory again as the story.
+    let hasher = FixedState::default();
+    let key = |row: u32| {
+        let span = case.spans.span(SpanRow(row));
+        (span.trace_number(), span.id())
+    };
+    let mut known: HashTable<u32> = HashTable::with_capacity(case.spans.len());
+    for row in 0..case.spans.len() as u32 {
+        // Of several spans with one id, the last.
+        match known.find_mut(hasher.hash_one(key(row)), |other| key(*other) == key(row)) {
+            Some(other) => *other = row,
+            None => drop(known.insert_unique(hasher.hash_one(key(row)), row, |row| hasher.hash_one(key(*row)))),
+        }
+    }
     let mut above = HashSet::new();
     for row in rows {
         let mut span = case.spans.span(*row);
-        while let Some(parent) = span.parent().and_then(|parent| known.get(&(span.trace(), parent))) {
+        while let Some(parent) = span.parent() {
+            let wanted = (span.trace_number(), parent);
+            let Some(parent) = known.find(hasher.hash_one(wanted), |row| key(*row) == wanted) else { break };
             // What is above this one was found from another row, or parents run in a circle.
-            if !above.insert(*parent) {
+            if !above.insert(SpanRow(*parent)) {
                 break;
             }
-            span = case.spans.span(*parent);
+            span = case.spans.span(SpanRow(*parent));
         }
     }
     above
 }
 
-fn is_write(operation: Operation<'_>) -> bool {
-    let verb = operation.name().split(' ').next().unwrap_or_default();
-    matches!(verb, "POST" | "PUT" | "PATCH" | "DELETE")
+/// Returns the calls that change something.
+fn writes(case: &Case) -> impl Iterator<Item = Operation<'_>> {
+    case.operations().filter(|operation| {
+        let verb = operation.name().split(' ').next().unwrap_or_default();
+        matches!(verb, "POST" | "PUT" | "PATCH" | "DELETE")
+    })
 }
 
 fn key_of(case: &Case, row: SpanRow) -> Option<SafeText> {
