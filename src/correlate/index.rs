@@ -4,7 +4,7 @@ use super::reads;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, SpanId, SpanKind, SpanRow, SpanStore, TraceId};
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 /// Stands for "no parent".
@@ -14,6 +14,7 @@ const NONE: u32 = u32::MAX;
 const LIVE: u8 = 1;
 const ORPHAN: u8 = 2;
 const BATCH: u8 = 4;
+const NAMES_RECORD: u8 = 8;
 
 /// Parents, children and an order in which every parent comes before its children; and what is asked of every span
 /// again and again.
@@ -28,8 +29,8 @@ pub(super) struct Index {
     pub order: Vec<u32>,
     by_id: HashTable<u32>,
     hasher: FixedState,
-    /// Records that spans of queues write or read.
-    coordinates: HashMap<u32, Coordinate, FixedState>,
+    /// Records that spans of queues write or read, by row.
+    coordinates: Vec<(u32, Coordinate)>,
 }
 
 impl Index {
@@ -57,13 +58,15 @@ impl Index {
             }
             if matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer) {
                 if let Some(at) = reads::coordinate(span) {
-                    index.coordinates.insert(row, at);
+                    index.coordinates.push((row, at));
+                    index.marks[row as usize] |= NAMES_RECORD;
                 }
                 if reads::is_batch(span) {
                     index.marks[row as usize] |= BATCH;
                 }
             }
         }
+        index.coordinates.shrink_to_fit();
         index.cut_cycles(spans);
         index.adopt(spans);
         index.sort();
@@ -87,7 +90,11 @@ impl Index {
 
     /// Returns the record that a span of a queue writes or reads.
     pub fn coordinate(&self, row: u32) -> Option<&Coordinate> {
-        if self.coordinates.is_empty() { None } else { self.coordinates.get(&row) }
+        if self.marks[row as usize] & NAMES_RECORD == 0 {
+            return None;
+        }
+        let place = self.coordinates.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        Some(&self.coordinates[place].1)
     }
 
     /// Returns the row of the parent, when it is there.

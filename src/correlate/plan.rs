@@ -4,6 +4,8 @@ use super::hunt::{Limits, Settings};
 use super::reads::{self, TopicHint};
 use super::scope::Scope;
 use crate::decode::attributes;
+use crate::model::spans::SpanView;
+use crate::model::symbols::Sym;
 use crate::model::{
     Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, Signal, SpanStore, TraceId, Window,
 };
@@ -104,35 +106,22 @@ pub(super) fn around(known: &Known<'_>) -> Window {
     if let Some(window) = known.settings.window {
         return window;
     }
-    let spans = known
-        .spans
-        .iter()
-        .filter(|span| known.scope.spans[span.row().0 as usize])
-        .flat_map(|span| [span.start(), span.end()]);
-    let records = known
-        .records
-        .iter()
-        .filter(|(at, _)| known.scope.coordinates.contains_key(*at))
-        .map(|(_, record)| record.timestamp);
-    let mut times: Vec<_> = spans.chain(records).collect();
-    times.sort_unstable();
-    match (times.first(), times.last()) {
-        (Some(first), Some(last)) => Window { from: first.plus(Nanos(-MARGIN.0)), until: last.plus(MARGIN) },
-        _ => known.window,
-    }
+    let spans = known.spans.iter().filter(|span| known.scope.spans[span.row().0 as usize]);
+    let records = known.records.iter().filter(|(at, _)| known.scope.coordinates.contains_key(*at));
+    let times = spans
+        .map(|span| Window { from: span.start(), until: span.end() })
+        .chain(records.map(|(_, record)| Window { from: record.timestamp, until: record.timestamp }));
+    let all = times.reduce(|all, each| all.union(&each));
+    all.map_or(known.window, |all| Window { from: all.from.plus(Nanos(-MARGIN.0)), until: all.until.plus(MARGIN) })
 }
 
 fn tags(known: &Known<'_>) -> Vec<Want> {
     let mut wants = Vec::new();
     let window = around(known);
-    let mut near: Vec<SmolStr> = known
-        .spans
-        .iter()
-        .filter(|span| known.scope.spans[span.row().0 as usize])
-        .map(|span| SmolStr::from(span.service()))
-        .collect();
+    let in_scope = known.spans.iter().filter(|span| known.scope.spans[span.row().0 as usize]);
+    let seen: BTreeSet<Sym> = in_scope.map(SpanView::service_symbol).collect();
+    let mut near: Vec<SmolStr> = seen.into_iter().map(|service| known.spans.symbols.text(service).into()).collect();
     near.sort_unstable();
-    near.dedup();
     near.retain(|service| !service.is_empty());
     let rest: Vec<SmolStr> = known.services.iter().filter(|service| !near.contains(service)).cloned().collect();
     let services = near.into_iter().chain(rest);
@@ -187,7 +176,7 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     // Who was seen to handle a record: its group, or its service where the instrumentation names no group.
     let mut readers: BTreeMap<Coordinate, BTreeSet<SmolStr>> = BTreeMap::new();
     for span in known.spans.iter().filter(|span| reads::handling(*span).is_some()) {
-        if let Some(at) = reads::coordinate(span) {
+        if let Some(at) = reads::coordinate(span).filter(|at| known.scope.coordinates.contains_key(at)) {
             readers.entry(at).or_default().insert(reads::group(span).unwrap_or_else(|| span.service().into()));
         }
     }

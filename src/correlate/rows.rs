@@ -27,7 +27,7 @@ struct Teller<'a> {
 pub(super) fn rows(material: &Material<'_>, journey: &Journey, wording: &mut Wording) -> Rows {
     let (depths, told) = (depths(material), vec![false; material.spans.len()]);
     let mut teller = Teller { material, wording, depths, told, rows: Rows::default() };
-    teller.rows.reserve(material.index.order.len() + material.scope.lines.len() + journey.calls.len() / 2);
+    teller.rows.reserve(material.index.order.len() + material.scope.lines.len());
     teller.calls(journey);
     teller.queues(journey);
     for row in material.index.order.iter().filter(|row| material.scope.spans[**row as usize]) {
@@ -44,6 +44,7 @@ pub(super) fn rows(material: &Material<'_>, journey: &Journey, wording: &mut Wor
         teller.tell(Entry { mark: Mark::Unknown, ground, ..entry(end, RowKind::Gap) }, &text);
     }
     let mut rows = teller.rows;
+    rows.settle();
     rows.sort(&wording.words);
     rows
 }

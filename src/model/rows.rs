@@ -7,6 +7,7 @@ use super::text::SafeText;
 use super::time::{Nanos, Timestamp};
 use super::verdict::Tier;
 use super::words::{Word, Words};
+use std::cmp::Ordering;
 
 /// Stands for "no fact".
 const NONE: u32 = u32::MAX;
@@ -145,6 +146,12 @@ impl Rows {
         self.kept.reserve_exact(count);
     }
 
+    /// Gives up the room that no row has taken.
+    pub fn settle(&mut self) {
+        self.kept.shrink_to_fit();
+        self.more.shrink_to_fit();
+    }
+
     /// Returns the time of the last row.
     pub fn end(&self) -> Option<Timestamp> {
         self.kept.iter().map(|row| row.at).max()
@@ -169,6 +176,10 @@ impl Rows {
         };
         let Entry { at, depth, lane, kind, head, tail, .. } = entry;
         let bits = entry.mark as u8 | (entry.tier as u8) << 3 | tag << 5;
+        if self.kept.len() == self.kept.capacity() {
+            // Doubling would keep as much again for nothing: what comes behind the reserved room is little.
+            self.kept.reserve_exact(self.kept.len() / 8 + 64);
+        }
         self.kept.push(Kept { at, lane, head, tail, fact, more, depth, kind, bits });
     }
 
@@ -180,20 +191,29 @@ impl Rows {
     /// Orders the rows by time, causes before effects of the same instant, then by what they say.
     pub fn sort(&mut self, words: &Words) {
         let text = |row: &Kept| words.text(row.head).bytes().chain(words.text(row.tail).bytes());
-        self.kept.sort_by(|a, b| {
+        let compared = |a: &Kept, b: &Kept| {
             (a.at, a.depth, a.kind)
                 .cmp(&(b.at, b.depth, b.kind))
-                .then_with(|| {
-                    if a.lane == b.lane {
-                        std::cmp::Ordering::Equal
-                    } else {
-                        words.text(a.lane).cmp(words.text(b.lane))
-                    }
-                })
-                .then_with(|| {
-                    if (a.head, a.tail) == (b.head, b.tail) { std::cmp::Ordering::Equal } else { text(a).cmp(text(b)) }
-                })
-        });
+                .then_with(
+                    || {
+                        if a.lane == b.lane { Ordering::Equal } else { words.text(a.lane).cmp(words.text(b.lane)) }
+                    },
+                )
+                .then_with(|| if (a.head, a.tail) == (b.head, b.tail) { Ordering::Equal } else { text(a).cmp(text(b)) })
+        };
+        // Numbers are sorted in place of rows: a stable sort would take the memory of all rows again.
+        let mut order: Vec<u32> = (0..self.kept.len() as u32).collect();
+        let kept = &mut self.kept;
+        order.sort_unstable_by(|a, b| compared(&kept[*a as usize], &kept[*b as usize]).then(a.cmp(b)));
+        // Each circle of places is walked once: a row moves to its own place, and the first of them to the last place.
+        for begin in 0..order.len() {
+            let (first, mut place) = (self.kept[begin], begin);
+            while order[place] as usize != place {
+                let from = std::mem::replace(&mut order[place], place as u32) as usize;
+                self.kept[place] = if from == begin { first } else { self.kept[from] };
+                place = from;
+            }
+        }
     }
 
     /// Returns the rows as they are shown.
@@ -349,5 +369,30 @@ mod tests {
         let gone: Vec<_> = marks.iter().enumerate().map(|(at, mark)| (*mark, facts[at % 4], at as u16)).collect();
         assert_eq!(back, gone);
         assert_eq!(story.lanes(), ["orders".into()]);
+    }
+
+    #[test]
+    fn rows_are_ordered_by_time_and_equal_ones_stay_as_they_came() {
+        let (mut rows, mut words) = (Rows::default(), Words::default());
+        let times: Vec<i64> = (0..500).map(|at| at * 7919 % 97).chain((0..50).rev()).chain(0..50).collect();
+        for (at, time) in times.iter().enumerate() {
+            rows.push(Entry {
+                at: Timestamp(*time),
+                depth: 0,
+                lane: Word::default(),
+                kind: RowKind::Work,
+                head: words.add("step"),
+                tail: Word::default(),
+                mark: Mark::Plain,
+                tier: Tier::Exact,
+                fact: Some(Fact::Record(at as u32)),
+                ground: Ground::Span,
+            });
+        }
+        rows.sort(&words);
+        let mut wanted: Vec<(i64, u32)> = times.into_iter().zip(0..).collect();
+        wanted.sort();
+        let got: Vec<(i64, u32)> = rows.kept.iter().map(|row| (row.at.0, row.fact)).collect();
+        assert_eq!(got, wanted);
     }
 }
