@@ -9,7 +9,7 @@ use crate::decode::logline::{self, Reading};
 use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
-use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
+use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId};
 use smol_str::SmolStr;
 
 /// Part of a consumer span in a delivery.
@@ -264,5 +264,5 @@ pub(super) fn record_holds(record: &Record, id: &str) -> bool {
 
 /// Says whether a span carries the id as the whole value of an attribute.
 pub(super) fn span_holds(span: SpanView<'_>, id: &str) -> bool {
-    span.attributes().any(|(_, value)| matches!(value, Value::Text(text) if text == id))
+    span.attributes().any(|(_, value)| value.is_text(id))
 }

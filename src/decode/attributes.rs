@@ -268,10 +268,10 @@ pub fn error(span: SpanView<'_>) -> Option<ErrorText<'_>> {
 /// did not run.
 pub fn not_due(span: SpanView<'_>) -> bool {
     span.events().any(|event| {
-        event.attributes().any(|(key, value)| match (key, value) {
-            ("exception.type", Value::Text(class)) => class.ends_with("KafkaBackoffException"),
-            ("exception.stacktrace", Value::Text(trace)) => {
-                trace.lines().filter_map(cause).any(|(class, _)| class.ends_with("KafkaBackoffException"))
+        event.attributes().any(|(key, value)| match key {
+            "exception.type" => value.text().ends_with("KafkaBackoffException"),
+            "exception.stacktrace" => {
+                value.text().lines().filter_map(cause).any(|(class, _)| class.ends_with("KafkaBackoffException"))
             }
             _ => false,
         })

@@ -10,10 +10,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use pack::{Pair, Shapes, folded, put};
 use std::hash::BuildHasher;
+use value::Uuids;
 
 mod pack;
+mod value;
 mod view;
 
+pub use value::{Parts, Value};
 pub use view::{EventView, SpanView};
 
 /// Row number of a span in its store.
@@ -51,21 +54,6 @@ pub enum SpanStatus {
     Error,
 }
 
-/// Value of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// Text; arrays and maps are their JSON text, bytes their base64.
-    Text(&'a str),
-    /// Integer.
-    Int(i64),
-    /// Floating point number.
-    Float(f64),
-    /// Truth value.
-    Bool(bool),
-    /// Null or an empty value.
-    Empty,
-}
-
 /// A service instance: resource attributes, shared by its spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Process {
@@ -87,6 +75,7 @@ const LONG: u32 = u32::MAX;
 pub struct SpanStore {
     /// Names, services, attribute keys and texts.
     pub symbols: Symbols,
+    uuids: Uuids,
     traces: indexmap::IndexSet<u128, FixedState>,
     processes: Vec<Process>,
     process_bytes: usize,
@@ -187,6 +176,7 @@ impl SpanStore {
     /// Returns the bytes held in memory, about, growth slack included.
     pub fn bytes(&self) -> usize {
         self.symbols.bytes()
+            + self.uuids.bytes()
             + self.shapes.bytes()
             + self.seats.all.capacity() * 12
             + self.seats.table.capacity() * 5
@@ -202,6 +192,7 @@ impl SpanStore {
     /// Returns unused memory to the system: nothing more is expected soon.
     pub fn shrink(&mut self) {
         self.symbols.settle();
+        self.uuids.settle();
         self.shared = HashTable::new();
         self.seat.shrink_to_fit();
         self.id.shrink_to_fit();
@@ -231,7 +222,7 @@ impl SpanStore {
 
     /// Adds a resource attribute to a process.
     pub fn process_attribute(&mut self, process: u32, key: &str, value: Value<'_>) {
-        let pair = Pair::new(&mut self.symbols, key, value);
+        let pair = Pair::new(&mut self.symbols, &mut self.uuids, key, value);
         let process = &mut self.processes[process as usize];
         let before = process.values.len();
         process.keys.push(pair.key);
@@ -283,7 +274,7 @@ impl SpanStore {
 
     /// Adds an attribute to the span being written.
     pub fn push_attribute(&mut self, place: Place, key: &str, value: Value<'_>) {
-        let pair = Pair::new(&mut self.symbols, key, value);
+        let pair = Pair::new(&mut self.symbols, &mut self.uuids, key, value);
         match place {
             Place::Span => self.draft.attributes.push(pair),
             Place::Event => self.draft.event_attributes.push(pair),
@@ -499,28 +490,6 @@ impl Seats {
             self.all.push(seat);
             let all = &self.all;
             self.table.insert_unique(hasher.hash_one(seat), number, |known| hasher.hash_one(all[*known as usize]));
-        }
-    }
-}
-
-impl<'a> Value<'a> {
-    /// Returns the value as text, numbers and truth values written out.
-    pub fn text(self) -> std::borrow::Cow<'a, str> {
-        match self {
-            Self::Text(text) => text.into(),
-            Self::Int(number) => number.to_string().into(),
-            Self::Float(number) => number.to_string().into(),
-            Self::Bool(truth) => if truth { "true" } else { "false" }.into(),
-            Self::Empty => "".into(),
-        }
-    }
-
-    /// Returns an integer, also from its decimal text: partition and offset come as both.
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            Self::Int(number) => Some(number),
-            Self::Text(text) => text.parse().ok(),
-            Self::Float(_) | Self::Bool(_) | Self::Empty => None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Attributes in bytes: lists of keys shared by the spans that have the same ones, and values as short as they are.
 
-use super::Value;
+use super::value::{Parts, Uuids, Value, uuid_in};
 use crate::model::symbols::{Sym, Symbols};
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
+use uuid::fmt::Hyphenated;
 
 /// The lower bits of a key are its symbol, the upper ones the type of its value.
 const NAME: u32 = 0x00ff_ffff;
@@ -12,31 +13,56 @@ const INT: u32 = 1 << 24;
 const FLOAT: u32 = 2 << 24;
 const BOOL: u32 = 3 << 24;
 const EMPTY: u32 = 4 << 24;
+/// A text that holds a UUID: its place, the UUID's number, and the text without it.
+const PARTS: u32 = 5 << 24;
 
 /// An attribute before it is packed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
     pub key: u32,
     bits: u64,
+    /// Place and number of the UUID in a text.
+    uuid: (u32, u32),
 }
 
 impl Pair {
-    pub fn new(symbols: &mut Symbols, key: &str, value: Value<'_>) -> Self {
+    pub fn new(symbols: &mut Symbols, uuids: &mut Uuids, key: &str, value: Value<'_>) -> Self {
         let key = symbols.add(key).0;
+        let mut uuid = (0, 0);
         let (kind, bits) = match value {
-            Value::Text(text) => (TEXT, u64::from(symbols.add(text).0)),
+            Value::Text(text) => match uuid_in(text) {
+                Some((at, found)) => {
+                    uuid = (at as u32, uuids.add(found));
+                    let around = match (&text[..at], &text[at + Hyphenated::LENGTH..]) {
+                        (before, "") => symbols.add(before),
+                        ("", behind) => symbols.add(behind),
+                        (before, behind) => symbols.add(&[before, behind].concat()),
+                    };
+                    (PARTS, u64::from(around.0))
+                }
+                None => (TEXT, u64::from(symbols.add(text).0)),
+            },
+            Value::Parts(parts) => {
+                uuid = (parts.at as u32, uuids.add(*parts.uuid));
+                (PARTS, u64::from(symbols.add(parts.around).0))
+            }
             Value::Int(number) => (INT, folded(number)),
             Value::Float(number) => (FLOAT, number.to_bits()),
             Value::Bool(truth) => (BOOL, u64::from(truth)),
             Value::Empty => (EMPTY, 0),
         };
-        Self { key: key | kind, bits }
+        Self { key: key | kind, bits, uuid }
     }
 
     /// Appends the value; how long it is follows from the key.
     pub fn pack(self, out: &mut Vec<u8>) {
         match self.key & !NAME {
             TEXT | INT => put(out, self.bits),
+            PARTS => {
+                put(out, u64::from(self.uuid.0));
+                put(out, u64::from(self.uuid.1));
+                put(out, self.bits);
+            }
             FLOAT => out.extend(self.bits.to_le_bytes()),
             BOOL => out.push(self.bits as u8),
             _ => {}
@@ -90,8 +116,12 @@ impl<'a> Packed<'a> {
         *word
     }
 
-    pub fn value(&mut self, symbols: &'a Symbols, key: u32) -> Value<'a> {
+    pub fn value(&mut self, symbols: &'a Symbols, uuids: &'a Uuids, key: u32) -> Value<'a> {
         match key & !NAME {
+            PARTS => {
+                let (at, uuid) = (self.number() as usize, uuids.get(self.number() as u32));
+                Value::Parts(Parts { around: symbols.text(Sym(self.number() as u32)), at, uuid })
+            }
             TEXT => Value::Text(symbols.text(Sym(self.number() as u32))),
             INT => Value::Int(self.signed()),
             FLOAT => Value::Float(f64::from_bits(u64::from_le_bytes(self.word()))),
@@ -100,12 +130,20 @@ impl<'a> Packed<'a> {
         }
     }
 
+    /// Passes over a number.
+    fn pass(&mut self) {
+        let length = self.0.iter().position(|byte| *byte < 0x80).map_or(self.0.len(), |last| last + 1);
+        self.0 = &self.0[length..];
+    }
+
     pub fn skip(&mut self, keys: &[u32]) {
         for key in keys {
             match key & !NAME {
-                TEXT | INT => {
-                    let length = self.0.iter().position(|byte| *byte < 0x80).map_or(self.0.len(), |last| last + 1);
-                    self.0 = &self.0[length..];
+                TEXT | INT => self.pass(),
+                PARTS => {
+                    self.pass();
+                    self.pass();
+                    self.pass();
                 }
                 FLOAT => drop(self.word::<8>()),
                 BOOL => drop(self.word::<1>()),
@@ -119,6 +157,7 @@ impl<'a> Packed<'a> {
 #[derive(Clone)]
 pub(super) struct Pairs<'a> {
     pub symbols: &'a Symbols,
+    pub uuids: &'a Uuids,
     pub keys: std::slice::Iter<'a, u32>,
     pub values: Packed<'a>,
 }
@@ -128,7 +167,7 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let key = *self.keys.next()?;
-        Some((self.symbols.text(Sym(key & NAME)), self.values.value(self.symbols, key)))
+        Some((self.symbols.text(Sym(key & NAME)), self.values.value(self.symbols, self.uuids, key)))
     }
 }
 

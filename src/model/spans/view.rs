@@ -145,7 +145,7 @@ impl<'a> SpanView<'a> {
     pub fn resource(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         let process = self.store.processes.get(self.process_number() as usize);
         let (keys, values) = process.map_or((&[][..], &[][..]), |process| (&process.keys, &process.values));
-        Pairs { symbols: &self.store.symbols, keys: keys.iter(), values: Packed(values) }
+        Pairs { symbols: &self.store.symbols, uuids: &self.store.uuids, keys: keys.iter(), values: Packed(values) }
     }
 
     /// Returns its events in the source's order (Jaeger sorts them by name unless asked for raw data).
@@ -219,14 +219,14 @@ impl<'a> Iterator for Events<'a> {
 
 impl SpanStore {
     fn pairs<'a>(&'a self, shape: u32, values: Packed<'a>) -> Pairs<'a> {
-        Pairs { symbols: &self.symbols, keys: self.shapes.keys(shape).iter(), values }
+        Pairs { symbols: &self.symbols, uuids: &self.uuids, keys: self.shapes.keys(shape).iter(), values }
     }
 
     fn pick<'a>(&'a self, shape: u32, mut values: Packed<'a>, name: &str) -> Option<Value<'a>> {
         let place = self.shapes.find(shape, name, &self.symbols)?;
         let keys = self.shapes.keys(shape);
         values.skip(&keys[..place]);
-        Some(values.value(&self.symbols, keys[place]))
+        Some(values.value(&self.symbols, &self.uuids, keys[place]))
     }
 
     fn pass_event<'a>(&'a self, mut rest: Packed<'a>) -> Packed<'a> {
