@@ -391,7 +391,7 @@ mod tests {
         }
         rows.sort(&words);
         let mut wanted: Vec<(i64, u32)> = times.into_iter().zip(0..).collect();
-        wanted.sort();
+        wanted.sort_unstable();
         let got: Vec<(i64, u32)> = rows.kept.iter().map(|row| (row.at.0, row.fact)).collect();
         assert_eq!(got, wanted);
     }
