@@ -248,9 +248,15 @@ fn row(line: LineView<'_>) -> Row {
     }
 }
 
+/// Says whether lines of the window may be missing. What lies beyond the server's retention cannot be told, so an answer for
+/// such a window is a part of one.
 fn weakens(note: &Note) -> bool {
     match note.kind {
-        NoteKind::Damaged | NoteKind::Truncated | NoteKind::PartMissing | NoteKind::NotPermitted => true,
-        NoteKind::NotFound | NoteKind::OutOfRetention | NoteKind::Remark => false,
+        NoteKind::Damaged
+        | NoteKind::Truncated
+        | NoteKind::PartMissing
+        | NoteKind::NotPermitted
+        | NoteKind::OutOfRetention => true,
+        NoteKind::NotFound | NoteKind::Remark => false,
     }
 }

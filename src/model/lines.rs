@@ -19,7 +19,14 @@ pub struct LineStore {
     label_count: usize,
     /// Without categorised labels nearly every line is a stream of its own, so finding one must not be a walk.
     stream_of: hashbrown::HashMap<Vec<(Sym, Sym)>, u32, foldhash::fast::FixedState>,
+    /// How often each line is here. Answers come page by page, and a page must not cost a walk over all before it.
+    here: Counts,
+    /// Lines from the first one on that stand in `here`.
+    counted: usize,
 }
+
+/// Fingerprints of lines, and how often each was seen.
+type Counts = hashbrown::HashMap<u64, u32, foldhash::fast::FixedState>;
 
 /// Row number of a line in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -84,23 +91,33 @@ impl LineStore {
     /// Copies the lines of another store that are not here yet. Lines are equal when instant, labels, metadata and text
     /// are; identical lines are legal, so as many are kept as the answer with the most of them holds.
     pub fn merge(&mut self, other: &Self) -> usize {
-        let mut here: hashbrown::HashMap<u64, u32, foldhash::fast::FixedState> = hashbrown::HashMap::default();
-        for line in self.iter() {
-            *here.entry(line.fingerprint()).or_default() += 1;
-        }
-        let mut added = 0;
+        self.count();
+        let (mut met, mut added) = (Counts::default(), 0);
         for line in other.iter() {
-            if let Some(count) = here.get_mut(&line.fingerprint())
-                && *count > 0
-            {
-                *count -= 1;
+            let print = line.fingerprint();
+            let (met, here) = (met.entry(print).or_default(), self.here.entry(print).or_default());
+            *met += 1;
+            if *met <= *here {
                 continue;
             }
+            *here += 1;
             let stream = self.stream(&line.labels().collect::<Vec<_>>());
             self.push(stream, line.at(), line.text(), &line.metadata().collect::<Vec<_>>(), line.exchange());
+            self.counted += 1;
             added += 1;
         }
         added
+    }
+
+    /// Counts the lines that were not counted yet, and returns how many those were.
+    fn count(&mut self) -> usize {
+        let first = self.counted;
+        for row in first..self.len() {
+            let print = LineView { store: self, row }.fingerprint();
+            *self.here.entry(print).or_default() += 1;
+        }
+        self.counted = self.len();
+        self.counted - first
     }
 
     /// Stamps every line with the exchange that brought it.
@@ -126,6 +143,7 @@ impl LineStore {
             + self.metadata.capacity() * 8
             + self.label_count * 2 * 8
             + self.streams.capacity() * 80
+            + self.here.capacity() * 17
     }
 }
 
@@ -220,5 +238,25 @@ mod tests {
             (last.text(), last.service(), last.at(), last.exchange()),
             ("charged", Some("orders"), Timestamp(6), 3)
         );
+    }
+    /// A page is looked at once: what it brought needs no second look when the next one comes.
+    #[test]
+    fn merging_looks_at_each_line_once() {
+        let mut all = LineStore::default();
+        let first = all.stream(&[("app", "a")]);
+        all.push(first, Timestamp(0), "page 0", &[], 0);
+        for page in 1..50_i64 {
+            let mut next = LineStore::default();
+            let stream = next.stream(&[("app", "a")]);
+            // The line at the edge comes twice.
+            for at in [page - 1, page] {
+                next.push(stream, Timestamp(at), &format!("page {at}"), &[], 0);
+            }
+            assert_eq!((all.count(), all.merge(&next), all.count()), (usize::from(page == 1), 1, 0), "page {page}");
+        }
+        assert_eq!(all.len(), 50);
+        let last = all.stream(&[("app", "b")]);
+        all.push(last, Timestamp(60), "pushed", &[], 0);
+        assert_eq!((all.merge(&all.clone()), all.len()), (0, 51), "what was pushed in between counts as well");
     }
 }
