@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench tells its figures")]
 
+mod recorded;
 mod trace;
 
 use hopscope::config::{HttpEndpoint, Profile, keys};
@@ -182,6 +183,7 @@ fn followed(dialect: Dialect, body: &Arc<Vec<u8>>, spans: usize, form: &str, rou
         let mut command = Command::new(env!("CARGO_BIN_EXE_hopscope"));
         command.env_clear().env("HOME", "/nonexistent");
         command.args(["follow", TRACE, "--jaeger", &url, "-o", form, "--timeout", "600s"]);
+        command.args(["--budget", "request_timeout=600s"]);
         let (cost, text) = run(&mut command);
         let said = if form == "json" { format!("\"rows\": {spans}") } else { format!("{spans} found") };
         assert!(text.contains(&said), "all spans are told: {said}\n{}", &text[text.len().saturating_sub(900)..]);
@@ -300,33 +302,48 @@ fn body(dialect: Dialect, spans: usize, shape: Shape) -> Arc<Vec<u8>> {
     })
 }
 
+/// Follows a trace, and prints what it took beside its size and what jq took.
+fn against_jq(name: &str, dialect: Dialect, body: &Arc<Vec<u8>>, spans: usize) {
+    let rounds = if spans > 200_000 { 1 } else { 3 };
+    let cost = followed(dialect, body, spans, "text", rounds);
+    let (peak, raw, cpu) = (cost.peak as f64 / 1e6, body.len() as f64 / 1e6, cost.cpu.as_secs_f64());
+    let (theirs, share) = jq(dialect, body, spans, rounds).map_or_else(
+        || ("no jq".to_owned(), String::new()),
+        |jq| (format!("{:.2}", jq.cpu.as_secs_f64()), format!("1/{:.1}", ratio(jq.cpu, cost.cpu))),
+    );
+    println!(
+        "{name:<9} {spans:>9} {:<9} {raw:>8.1} {peak:>10.1} {:>10.3} {cpu:>9.2} {theirs:>8} {share:>9}",
+        format!("{dialect:?}"),
+        peak / raw
+    );
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64().max(1e-9)
+}
+
 fn main() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if asked.is_empty() { vec![10_000, 100_000, 1_000_000] } else { asked };
-    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-9);
     println!("`follow` against jq on the same bytes; goals: peak / raw <= 0.25, CPU <= 1/12 of jq");
     println!(
-        "{:>9} {:<9} {:>8} {:>10} {:>10} {:>9} {:>8} {:>9}",
-        "spans", "dialect", "raw MB", "peak MB", "peak/raw", "CPU s", "jq s", "CPU/jq"
+        "{:<9} {:>9} {:<9} {:>8} {:>10} {:>10} {:>9} {:>8} {:>9}",
+        "shape", "spans", "dialect", "raw MB", "peak MB", "peak/raw", "CPU s", "jq s", "CPU/jq"
     );
     for spans in sizes.iter().copied() {
-        let rounds = if spans > 200_000 { 1 } else { 3 };
         for dialect in [Dialect::Internal, Dialect::V3] {
-            let body = body(dialect, spans, Shape::Mixed);
-            let cost = followed(dialect, &body, spans, "text", rounds);
-            let other = jq(dialect, &body, spans, rounds);
-            let (peak, raw) = (cost.peak as f64 / 1e6, body.len() as f64 / 1e6);
-            let (theirs, share) = other.map_or_else(
-                || ("no jq".to_owned(), String::new()),
-                |jq| (format!("{:.2}", jq.cpu.as_secs_f64()), format!("1/{:.1}", ratio(jq.cpu, cost.cpu))),
-            );
-            let cpu = cost.cpu.as_secs_f64();
-            println!(
-                "{spans:>9} {:<9} {raw:>8.1} {peak:>10.1} {:>10.3} {cpu:>9.2} {theirs:>8} {share:>9}",
-                format!("{dialect:?}"),
-                peak / raw
-            );
+            against_jq("made", dialect, &body(dialect, spans, Shape::Mixed), spans);
+        }
+    }
+    // A million recorded spans are 2.5 GB in both memories.
+    for copies in sizes.iter().map(|spans| spans / recorded::SPANS).filter(|copies| (1..20_000).contains(copies)) {
+        for dialect in [Dialect::Internal, Dialect::V3] {
+            let body = match dialect {
+                Dialect::Internal => recorded::internal(copies),
+                Dialect::V3 => recorded::v3(copies),
+            };
+            against_jq("recorded", dialect, &Arc::new(body), copies * recorded::SPANS);
         }
     }
     println!("\nother shapes, internal dialect");
