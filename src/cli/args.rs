@@ -76,7 +76,7 @@ pub struct Arguments {
     /// Form of the answer; without it, text, or the console where there is a terminal
     #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name).chain(["jsonl"])))]
     pub output: Option<String>,
-    /// Theme of the console: dark, light, ansi16, mono, or a file
+    /// Theme of the console, by name (see `hopscope theme list`) or by the path of its file
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub theme: Option<String>,
     /// Colours of the console; auto reads `NO_COLOR`, `TERM` and `COLORTERM`
@@ -169,6 +169,12 @@ pub enum Verb {
         /// File to check instead of the one that is used
         file: Option<PathBuf>,
     },
+    /// Themes of the console
+    Theme {
+        /// What to do
+        #[command(subcommand)]
+        action: ThemeVerb,
+    },
     /// Profiles of the configuration file
     Profile {
         /// Which
@@ -225,6 +231,30 @@ pub enum LogsVerb {
         /// End after so many
         #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
+    },
+}
+
+/// What can be done with themes.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ThemeVerb {
+    /// Print their names, what they are made for and where they come from
+    List,
+    /// Report mistakes, and what can be seen of it: contrast, and severities for each kind of colour vision
+    Check {
+        /// Name or file; without it, the theme that the console would use
+        #[arg(value_name = "NAME|FILE")]
+        theme: Option<String>,
+    },
+    /// Print a sample of every role as this terminal shows it
+    Preview {
+        /// Name or file; without it, the theme that the console would use
+        #[arg(value_name = "NAME|FILE")]
+        theme: Option<String>,
+    },
+    /// Print the text of a theme, to begin one of your own with
+    Show {
+        /// Its name
+        name: String,
     },
 }
 

@@ -4,13 +4,13 @@ use super::args::Arguments;
 use super::desk::{Desk, Times};
 use super::exit::Exit;
 use super::out::{Failure, Out};
-use super::{settings, verbs};
-use crate::config::Profile;
+use super::{settings, theme, verbs};
+use crate::config::{Console, Profile};
 use crate::model::SafeText;
 use crate::model::id::Recognised;
 use crate::tui::app::{App, Start};
 use crate::tui::headless::{self, Form};
-use crate::tui::look::{Depth, Pen, Signs, Theme, depth, themes};
+use crate::tui::look::{Pen, Signs, depth};
 use crate::tui::stage::Bell;
 use crate::tui::{keys, terminal};
 use std::sync::Arc;
@@ -27,21 +27,21 @@ pub fn is_wanted(arguments: &Arguments) -> bool {
 /// `hopscope [ID]` on a terminal.
 pub fn run(arguments: &Arguments, out: &Out) -> Result<Exit, Failure> {
     let anchor = arguments.id.as_deref().map(|id| verbs::anchor(id, None)).transpose()?;
-    let profile = settings::loaded(arguments)?.profile;
-    of(arguments, &profile, (anchor, Vec::new()), &verbs::runtime()?, out)
+    let loaded = settings::loaded(arguments)?;
+    of(arguments, (&loaded.profile, &loaded.console), (anchor, Vec::new()), &verbs::runtime()?, out)
 }
 
 /// The console on a profile.
 pub fn of(
     arguments: &Arguments,
-    profile: &Profile,
+    (profile, console): (&Profile, &Console),
     (anchor, offers): (Option<Recognised>, Vec<(SafeText, SafeText)>),
     runtime: &Runtime,
     out: &Out,
 ) -> Result<Exit, Failure> {
     let _inside = runtime.enter();
     let sources = verbs::open(arguments, profile)?;
-    let (pen, look) = (pen(arguments)?, settings::look(arguments)?);
+    let (pen, look) = (pen(arguments, console)?, settings::look(arguments)?);
     let start = Start { name: SafeText::new(&profile.name), zone: look.zone, anchor, offers };
     // Mistakes in the times are told before the screen changes; later they cannot come.
     times(arguments)?;
@@ -83,21 +83,10 @@ fn times(arguments: &Arguments) -> Result<Times, Failure> {
 }
 
 /// Returns how the console looks on this terminal.
-fn pen(arguments: &Arguments) -> Result<Pen, Failure> {
+fn pen(arguments: &Arguments, console: &Console) -> Result<Pen, Failure> {
+    let depth = theme::depth(arguments);
     let variable = |name: &str| std::env::var(name).ok();
-    let depth = Depth::named(&arguments.color).unwrap_or_else(|| Depth::of_environment(&variable));
-    let signs = if arguments.ascii || !depth::shows_unicode(&variable) { Signs::ASCII } else { Signs::UNICODE };
-    let theme = match (&arguments.theme, depth) {
-        (Some(name), _) if name.contains(['/', '.']) => {
-            let text = std::fs::read_to_string(name).map_err(|error| {
-                Failure::mistake("--theme", &format!("cannot read {name}: {error}"), "check the path, or name a theme")
-            })?;
-            Theme::parse(name, &text)
-        }
-        (Some(name), _) => themes::find(name),
-        (None, Depth::None) => themes::find("mono"),
-        (None, Depth::Sixteen) => themes::find("ansi16"),
-        (None, Depth::Palette | Depth::True) => themes::find("dark"),
-    };
-    Ok(Pen::new(&theme.map_err(Failure::mistakes)?, depth, signs))
+    let is_plain = arguments.ascii || console.ascii || !depth::shows_unicode(&variable);
+    let signs = if is_plain { Signs::ASCII } else { Signs::UNICODE };
+    Ok(Pen::new(&theme::choose(console, depth)?, depth, signs))
 }

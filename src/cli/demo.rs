@@ -3,7 +3,7 @@
 use super::args::Arguments;
 use super::exit::Exit;
 use super::out::{Failure, Out};
-use super::{console, signals, verbs};
+use super::{console, settings, signals, verbs};
 use crate::config::{HttpEndpoint, KafkaEndpoint, Limits, Profile, keys};
 use crate::demo::{Options, Running, start};
 use crate::export::json;
@@ -62,7 +62,9 @@ pub fn run(
                 (SafeText::new(&example.id), SafeText::new(&format!("{}: {}", example.label, example.shows)))
             };
             let offers = running.examples.iter().map(offer).collect();
-            console::of(arguments, &profile(&running), (None, offers), &runtime, out)
+            // Mistakes in the settings are no reason to refuse a demonstration, which needs none of them.
+            let console = settings::loaded(arguments).map(|loaded| loaded.console).unwrap_or_default();
+            console::of(arguments, (&profile(&running), &console), (None, offers), &runtime, out)
         }
         Purpose::Look => verbs::now_of(arguments, &profile(&running), &runtime, out),
     }

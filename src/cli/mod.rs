@@ -16,6 +16,7 @@ pub mod profiles;
 pub mod queue;
 pub mod settings;
 pub mod signals;
+pub mod theme;
 pub mod verbs;
 
 use args::{Arguments, Verb};
@@ -50,6 +51,7 @@ pub fn main() -> u8 {
     }
     let done = match &arguments.verb {
         Some(Verb::Config { action, file }) => profiles::config(&arguments, *action, file.as_deref(), &out),
+        Some(Verb::Theme { action }) => theme::run(&arguments, action, &out),
         Some(Verb::Profile { action }) => profiles::profile(&arguments, action, &out),
         Some(Verb::Demo { scenario, serve, port_base }) => {
             demo::run(&arguments, scenario, *port_base, demo::Purpose::of(*serve), &out)

@@ -31,6 +31,7 @@ pub fn read(arguments: &Arguments) -> Result<Result<Loaded, Vec<Mistake>>, Failu
         flag("--kafka-rest", "kafka_rest.url", &arguments.kafka_rest),
         flag("--kafka-config", "kafka.properties_file", &arguments.kafka_config),
         flag("--timeout", "limits.timeout", &arguments.timeout),
+        flag("--theme", "theme", &arguments.theme),
     ];
     let flags = flags.into_iter().flatten().collect();
     let layers =

@@ -57,6 +57,8 @@ const fn key(name: &'static str, kind: Kind, variable: Option<&'static str>) -> 
 /// All settings of the file and the environment.
 pub const KEYS: &[Key] = &[
     key("default_profile", Kind::Text, Some("HOPSCOPE_PROFILE")),
+    key("theme", Kind::Text, Some("HOPSCOPE_THEME")),
+    key("ascii", Kind::Flag, None),
     key("profile.*.jaeger.url", Kind::Url, Some("HOPSCOPE_JAEGER_URL")),
     key("profile.*.jaeger.tenant", Kind::Text, Some("HOPSCOPE_JAEGER_TENANT")),
     key("profile.*.jaeger.token_env", Kind::SecretName, None),

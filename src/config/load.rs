@@ -56,11 +56,25 @@ pub struct Loaded {
     pub profile: Profile,
     /// Every setting with its origin, by name.
     pub settings: Vec<Setting>,
+    /// How the console looks.
+    pub console: Console,
     /// Profiles of the file.
     pub profiles: Vec<SafeText>,
     /// What was read and is not used: place, what it is, and why that is no mistake.
     pub ignored: Vec<Mistake>,
 }
+
+/// How the console looks, whatever the profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Console {
+    /// Name of a theme, or the path of its file, with where that was said.
+    pub theme: Option<(String, Origin)>,
+    /// Whether only ASCII is drawn.
+    pub ascii: bool,
+}
+
+/// The settings of [`Console`].
+const CONSOLE: [&str; 2] = ["theme", "ascii"];
 
 pub(super) type Values = BTreeMap<String, (String, Origin)>;
 
@@ -98,7 +112,8 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
     let name = name.unwrap_or_else(|| "default".into());
     for (key, written) in &entries {
         let own = key.strip_prefix("profile.").and_then(|rest| rest.strip_prefix(name.as_str())?.strip_prefix('.'));
-        if let Some(short) = own.or_else(|| key.starts_with("limits.").then_some(key)) {
+        let is_shared = |key: &str| key.starts_with("limits.") || CONSOLE.contains(&key);
+        if let Some(short) = own.or_else(|| is_shared(key).then_some(key)) {
             values.insert(short.to_owned(), (written.value.clone(), in_file(written)));
         }
     }
@@ -123,13 +138,17 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
+    let console = Console {
+        theme: values.get("theme").cloned(),
+        ascii: values.get("ascii").is_some_and(|(value, _)| value == "true"),
+    };
     let settings = values.into_iter().map(|(name, (value, origin))| {
         let secret = name.contains(".headers.");
         let value = if secret { SafeText::own("set, not shown") } else { SafeText::new(&value) };
         Setting { name: SafeText::new(&name), value, origin }
     });
     let profiles = profiles.into_iter().map(SafeText::new).collect();
-    Ok(Loaded { profile, settings: settings.collect(), profiles, ignored })
+    Ok(Loaded { profile, settings: settings.collect(), console, profiles, ignored })
 }
 
 fn short(name: &'static str) -> &'static str {
@@ -354,7 +373,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 38));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 40));
     }
 
     #[test]
@@ -371,6 +390,18 @@ mod tests {
         assert_eq!(origin("loki.url").as_deref(), Some("environment HOPSCOPE_LOKI_URL"));
         assert_eq!(origin("loki.tenant").as_deref(), Some("c.toml:5"));
         assert_eq!(loaded.profile.loki.unwrap().headers[0].1.expose_secret(), "t");
+    }
+
+    #[test]
+    fn the_console_looks_the_same_for_every_profile() {
+        let text = "theme = \"light\"\nascii = true\n[profile.a.jaeger]\nurl = \"http://a\"\n";
+        let console = load(&with(text, &nothing)).unwrap().console;
+        assert_eq!((console.theme.unwrap().1.to_string(), console.ascii), ("c.toml:1".to_owned(), true));
+        let variable = |name: &str| (name == "HOPSCOPE_THEME").then(|| "mono".to_owned());
+        let mut layers = with(text, &variable);
+        assert_eq!(load(&layers).unwrap().console.theme.unwrap().0, "mono");
+        layers.flags = vec![("--theme", "theme", "dark".to_owned())];
+        assert_eq!(load(&layers).unwrap().console.theme, Some(("dark".to_owned(), Origin::Flag("--theme"))));
     }
 
     #[test]

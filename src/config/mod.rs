@@ -23,7 +23,7 @@ pub mod security;
 pub use aws::{Aws, AwsKeys, KeySet};
 pub use kafka::{ClientCredentials, KafkaEndpoint, Login, Mechanism, Proof};
 pub use limits::Limits;
-pub use load::{Layers, Loaded, Origin, Setting, load};
+pub use load::{Console, Layers, Loaded, Origin, Setting, load};
 pub use mistake::Mistake;
 pub use profile::{Door, HttpEndpoint, HttpLogin, Profile, Way};
 pub use secrets::{Credential, Program, SecretFile};

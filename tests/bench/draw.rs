@@ -96,7 +96,7 @@ fn main() {
     println!("{:>9}  {:>14}  {:>14}  {:>16}", "rows", "step and frame", "end and frame", "new state, frame");
     let mut frames = Vec::new();
     for rows in [1_000, 10_000, 100_000] {
-        let theme = themes::find("dark").expect("a theme of the program");
+        let theme = themes::built_in("dark").expect("a theme of the program");
         let start =
             Start { name: SafeText::own("bench"), zone: TimeZone::UTC, anchor: recognise("ord-1"), offers: Vec::new() };
         let pen = Pen::new(&theme, Depth::Palette, Signs::UNICODE);

@@ -3,6 +3,7 @@
 mod demo;
 mod logs;
 mod profiles;
+mod theme;
 
 use serde_json::Value;
 use std::fs;

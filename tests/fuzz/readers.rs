@@ -20,7 +20,7 @@ use hopscope::sources::kafka::{judge_answer, judge_scram};
 use hopscope::sources::loki::judge_limits;
 use hopscope::sources::loki::query::LogQuery;
 use hopscope::tui::keys::Press;
-use hopscope::tui::look::Theme;
+use hopscope::tui::look::themes;
 use std::fmt::Write as _;
 
 /// The size of pieces is the first byte's to choose; the rest is the body.
@@ -299,7 +299,7 @@ pub fn properties(bytes: &[u8]) {
 }
 
 pub fn theme(bytes: &[u8]) {
-    drop(Theme::parse("theme", &String::from_utf8_lossy(bytes)));
+    drop(themes::parse("theme", &String::from_utf8_lossy(bytes)));
 }
 
 pub fn keys(bytes: &[u8]) {

@@ -28,9 +28,9 @@ enum Look {
 
 fn app(answers: Answers, id: Option<&str>, look: Look) -> App<Shelf> {
     let pen = match look {
-        Look::Dark => Pen::new(&themes::find("dark").unwrap(), Depth::True, Signs::UNICODE),
-        Look::Palette => Pen::new(&themes::find("dark").unwrap(), Depth::Palette, Signs::UNICODE),
-        Look::Mono => Pen::new(&themes::find("mono").unwrap(), Depth::None, Signs::ASCII),
+        Look::Dark => Pen::new(&themes::built_in("dark").unwrap(), Depth::True, Signs::UNICODE),
+        Look::Palette => Pen::new(&themes::built_in("dark").unwrap(), Depth::Palette, Signs::UNICODE),
+        Look::Mono => Pen::new(&themes::built_in("mono").unwrap(), Depth::None, Signs::ASCII),
     };
     let anchor = id.map(|id| recognise(id).unwrap());
     let start = Start { name: SafeText::own("test"), zone: TimeZone::UTC, anchor, offers: Vec::new() };

@@ -5,10 +5,13 @@
 //! The [`pen`] takes only `SafeText`, so nothing else can reach the screen.
 //! Must not know: screens, cases, keys. To add a theme: one file in `themes/`, one line in [`themes`].
 
+pub mod colours;
 pub mod depth;
 pub mod pen;
+mod read;
 pub mod theme;
 pub mod themes;
+pub mod vision;
 
 pub use depth::Depth;
 pub use pen::{Align, Pen, Piece, Signs, Stripe};

@@ -94,6 +94,17 @@ impl Encoder {
     }
 }
 
+/// Returns text in a style, for output that is no screen.
+pub fn styled(text: &str, style: ratatui::style::Style) -> String {
+    let shown = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
+    let style = Style { fg: shown(style.fg), bg: shown(style.bg), modifier: style.add_modifier };
+    let mut encoder = Encoder::new(0, 0);
+    encoder.dress(PLAIN, style);
+    encoder.push(text.as_bytes());
+    encoder.dress(style, PLAIN);
+    String::from_utf8(encoder.take()).expect("text and ASCII around it")
+}
+
 const MODIFIERS: [(Modifier, &str); 9] = [
     (Modifier::BOLD, "1"),
     (Modifier::DIM, "2"),
