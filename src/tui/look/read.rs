@@ -210,7 +210,7 @@ impl Reader<'_> {
             return Modifier::empty();
         };
         let mut all = Modifier::empty();
-        for word in words.iter() {
+        for word in words {
             let text = word.get_ref().as_str().unwrap_or_default();
             match MODIFIERS.iter().find(|(known, _)| *known == text) {
                 Some((_, one)) => all |= *one,
