@@ -8,8 +8,8 @@ use tempfile::TempDir;
 /// Puts a theme among the person's own.
 fn own(home: &TempDir, name: &str, contents: &str) {
     let folder = home.path().join("hopscope/themes");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("{name}.toml")), contents).unwrap();
+    fs::create_dir_all(&folder).expect("the folder is ours");
+    fs::write(folder.join(format!("{name}.toml")), contents).expect("the folder is ours");
 }
 
 const MINE: &str = "schema = 1\nname = \"mine\"\ninherits = \"dark\"\n[roles]\nok = \"#123456\"\n";
