@@ -3,6 +3,8 @@
 //! `HOPSCOPE_STACK_STATE` names the folder that `tests/stack/up` and `tests/stack/workload/run` wrote. Without it these
 //! tests fail: a test that did not run is not a pass.
 
+#[path = "stack/cluster.rs"]
+mod cluster;
 #[path = "stack/field.rs"]
 mod field;
 #[path = "stack/paging.rs"]

@@ -14,7 +14,9 @@ LOKI_VERSION=2.2.1      # the last release under Apache-2.0; later ones are AGPL
 
 # The servers that `up` starts, and those that `up --with` starts beside them.
 usual=(kafka jaeger loki)
-extras=(kafka-3.9 kafka-2.8 kafka-field jaeger-1 loki-strict)
+extras=(kafka-3.9 kafka-2.8 kafka-field kafka-cluster jaeger-1 loki-strict)
+# The brokers of kafka-cluster beside its first one, which has its name.
+other_brokers=(kafka-cluster-2 kafka-cluster-3)
 
 cache=${HOPSCOPE_STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hopscope-stack}
 
@@ -87,8 +89,8 @@ env_name() {
   printf '%s' "${name^^}"
 }
 
-# cluster_id: a new one, as Kafka's storage wants it.
-cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '='; }
+# cluster_id: a new one, as Kafka's storage wants it, without the dash that would make it an option where it comes first.
+cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '__' | tr -d '='; }
 
 # sum FILE...: a short name for the contents (and names) of these files.
 sum() { sha256sum "$@" | sha256sum | cut -c 1-12; }
@@ -193,6 +195,7 @@ get_workload() {
 
 get_kafka-3.9() { (KAFKA_VERSION=$KAFKA_39_VERSION && get_kafka); }
 get_kafka-field() { get_kafka; }
+get_kafka-cluster() { get_kafka; }
 get_kafka-2.8() { (KAFKA_VERSION=$KAFKA_28_VERSION && get_kafka); }
 
 # kafka_java OPTION... CLASS ARGUMENT...: Java with the jars of $KAFKA_VERSION, and the options of ours that suit them.
@@ -248,6 +251,15 @@ alive() {
   fi
 }
 
+# all_alive NAME...: whether each of them runs.
+all_alive() {
+  local name
+  for name in "$@"; do alive "$name" || return 1; done
+}
+
+# broker_name NODE: what a node of kafka-cluster is called here.
+broker_name() { if [ "$1" = 1 ]; then printf kafka-cluster; else printf 'kafka-cluster-%s' "$1"; fi; }
+
 # start NAME COMMAND...: in a session of its own, so that Ctrl-C reaches only the script, which then stops it in order.
 start() {
   local name=$1
@@ -280,7 +292,7 @@ stop() {
 # stop_servers: all that `up` may have started in this state directory, and their addresses are forgotten.
 stop_servers() {
   local name
-  stop "${usual[@]}" "${extras[@]}"
+  stop "${usual[@]}" "${extras[@]}" "${other_brokers[@]}"
   # After its broker: a broker that has lost it does not come to an end.
   stop zookeeper
   rm -f "$state/env"

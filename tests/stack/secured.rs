@@ -40,6 +40,14 @@ user = "describer"
 password_env = "DESCRIBER"
 ca_file = "@TLS@/ca.pem"
 
+[profile.auditor.kafka]
+bootstrap = "@LOGIN@"
+security_protocol = "SASL_SSL"
+sasl_mechanism = "PLAIN"
+user = "auditor"
+password_env = "AUDITOR"
+ca_file = "@TLS@/ca.pem"
+
 [profile.nobody.kafka]
 bootstrap = "@LOGIN@"
 security_protocol = "SASL_SSL"
@@ -125,13 +133,14 @@ impl Secured {
             .arg(self.folder.path().join("config.toml"))
             .args(verb)
             .env_clear()
-            .envs([("READER", "reader-secret"), ("DESCRIBER", "describer-secret"), ("NOBODY", "nobody-secret")])
+            .envs([("READER", "reader-secret"), ("DESCRIBER", "describer-secret")])
+            .envs([("AUDITOR", "auditor-secret"), ("NOBODY", "nobody-secret")])
             .env("PATH", "/usr/bin:/bin")
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let (out, said) = (text(stdout), text(stderr));
-        for secret in ["reader-secret", "describer-secret", "nobody-secret"] {
+        for secret in ["reader-secret", "describer-secret", "auditor-secret", "nobody-secret"] {
             assert!(!out.contains(secret) && !said.contains(secret), "{profile}: a secret is shown");
         }
         (status.code().unwrap(), out, said)
@@ -197,6 +206,11 @@ fn every_verb_serves_what_is_permitted_names_what_is_not_and_changes_nothing() {
         ("scram256", &["queue", "record", &at], 0, "order_id"),
         ("scram256", &["queue", "record", missing], 1, "visible to this user"),
         ("scram256", &["queue", "topics"], 4, "needs DescribeConfigs"),
+        // Exactly the rights that docs/connecting.md names.
+        ("auditor", &["queue", "groups"], 0, group),
+        ("auditor", &["queue", "lag", "--times"], 0, group),
+        ("auditor", &["queue", "record", &at], 0, "order_id"),
+        ("auditor", &["queue", "topics"], 0, topic),
         ("describer", &["queue", "groups"], 0, group),
         ("describer", &["queue", "lag", "--times"], 4, "not permitted"),
         ("describer", &["queue", "record", &refused], 4, topic),

@@ -31,7 +31,7 @@ pub struct Kafka {
 }
 
 /// What metadata told: the state without offsets, and what routing needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) state: QueueState,
     pub(super) topic_ids: HashMap<SmolStr, Uuid>,

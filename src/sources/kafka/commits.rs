@@ -6,6 +6,7 @@ use super::words::refusal;
 use crate::model::Fault;
 use crate::model::queue::{Commit, Member};
 use crate::sources::shell::word;
+use futures_util::stream::{self, StreamExt};
 use kafka_protocol::messages::describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::{
@@ -17,46 +18,61 @@ use smol_str::ToSmolStr;
 const SEVERAL: i16 = 8;
 /// The newest version that names topics by their names.
 const NAMES: i16 = 9;
+/// Groups asked about in one request: enough that the way there costs little, few enough that an answer is decoded while the
+/// broker is at work on the next one.
+const GROUPS: usize = 250;
+/// Such requests under way at one broker.
+const AT_ONCE: usize = 2;
 
 impl Question<'_> {
-    /// Reads the committed offsets of some groups of one broker.
-    pub(super) async fn committed(
+    /// Reads the committed offsets of some groups of one broker. It looks the next ones up while the answer about those before
+    /// is decoded.
+    pub(super) async fn committed(&self, address: &str, ids: &[GroupId], told: &mut Told, shown: &str) {
+        let mut asks = Vec::new();
+        for some in ids.chunks(GROUPS) {
+            asks.push(async move { (some, self.commits_of(address, some, shown).await) });
+        }
+        let mut answers = stream::iter(asks).buffered(AT_ONCE);
+        while let Some((some, (heard, outcome))) = answers.next().await {
+            for (answer, id) in heard.iter().zip(some) {
+                told.committed(id, answer);
+            }
+            told.missed((address, "committed offsets"), &some[heard.len().min(some.len())..], outcome);
+        }
+    }
+
+    /// Asks about all of them at once, or about one after the other where the broker takes no several.
+    async fn commits_of(
         &self,
         address: &str,
         ids: &[GroupId],
-        told: &mut Told,
-        shown: String,
-    ) -> Result<(), Fault> {
+        shown: &str,
+    ) -> (Vec<OffsetFetchResponse>, Result<(), Fault>) {
+        let one = |id: &GroupId| OffsetFetchRequest::default().with_group_id(id.clone()).with_topics(None);
         let build = |version| {
-            if version >= SEVERAL {
-                let asked =
-                    ids.iter().map(|id| OffsetFetchRequestGroup::default().with_group_id(id.clone()).with_topics(None));
-                OffsetFetchRequest::default().with_groups(asked.collect())
-            } else {
-                OffsetFetchRequest::default().with_group_id(ids[0].clone()).with_topics(None)
+            if version < SEVERAL {
+                return one(&ids[0]);
             }
+            let asked =
+                ids.iter().map(|id| OffsetFetchRequestGroup::default().with_group_id(id.clone()).with_topics(None));
+            OffsetFetchRequest::default().with_groups(asked.collect())
         };
-        let (answer, version) = self.call((address, shown.clone()), NAMES, build).await?;
-        if version >= SEVERAL {
-            for group in &answer.groups {
-                if told.heard(&group.group_id, group.error_code).is_none() {
-                    continue;
-                }
-                for topic in &group.topics {
-                    let parts = topic.partitions.iter();
-                    let parts = parts.map(|part| (part.partition_index, part.committed_offset, part.error_code));
-                    told.commits(&group.group_id, &topic.name.0, parts);
-                }
+        let mut heard = Vec::new();
+        let version = match self.call((address, shown.to_owned()), NAMES, build).await {
+            Ok((answer, version)) => {
+                heard.push(answer);
+                version
             }
-            return Ok(());
+            Err(fault) => return (heard, Err(fault)),
+        };
+        let rest = if version < SEVERAL { &ids[1..] } else { &[] };
+        for id in rest {
+            match self.call((address, shown.to_owned()), SEVERAL - 1, |_| one(id)).await {
+                Ok((answer, _)) => heard.push(answer),
+                Err(fault) => return (heard, Err(fault)),
+            }
         }
-        told.committed(&ids[0], &answer);
-        for id in &ids[1..] {
-            let build = |_| OffsetFetchRequest::default().with_group_id(id.clone()).with_topics(None);
-            let (answer, _) = self.call((address, shown.clone()), SEVERAL - 1, build).await?;
-            told.committed(id, &answer);
-        }
-        Ok(())
+        (heard, Ok(()))
     }
 
     /// Reads members and start offsets of some share groups of one broker (Kafka 4.1 and later).
@@ -106,9 +122,19 @@ impl Question<'_> {
 }
 
 impl Told {
-    /// Takes an answer about one group alone.
+    /// Takes an answer about several groups, or, of an older broker, about this one alone.
     fn committed(&mut self, id: &GroupId, answer: &OffsetFetchResponse) {
-        if self.heard(id, answer.error_code).is_none() {
+        for group in &answer.groups {
+            if self.heard(&group.group_id, group.error_code).is_none() {
+                continue;
+            }
+            for topic in &group.topics {
+                let parts = topic.partitions.iter();
+                let parts = parts.map(|part| (part.partition_index, part.committed_offset, part.error_code));
+                self.commits(&group.group_id, &topic.name.0, parts);
+            }
+        }
+        if !answer.groups.is_empty() || self.heard(id, answer.error_code).is_none() {
             return;
         }
         for topic in &answer.topics {

@@ -3,13 +3,14 @@
 
 use super::client::Layout;
 use super::question::Question;
+use super::settled;
 use super::shape;
 use super::words::{has_new_coordinator, note, refusal};
 use crate::model::ask::NoteKind;
 use crate::model::queue::{Commit, Group, GroupKind, Member};
 use crate::model::{Fault, FaultKind, Note};
 use crate::sources::shell::word;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, ConsumerProtocolSubscription, DescribeGroupsRequest,
     GroupId, ListGroupsRequest, consumer_group_describe_response as modern, describe_groups_response as classic,
@@ -18,7 +19,7 @@ use kafka_protocol::protocol::{Decodable, StrBytes};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::{BTreeSet, HashMap};
 
-/// Groups asked about in one request (`OffsetFetch` takes several from version 8, Kafka 3.0).
+/// Groups that are described in one request.
 const GROUPS_AT_ONCE: usize = 1_000;
 
 /// What one broker said of the groups that it coordinates.
@@ -28,6 +29,8 @@ pub(super) struct Told {
     pub(super) notes: Vec<Note>,
     /// Groups that have left this broker since it listed them, or that it is still loading.
     pub(super) moved: BTreeSet<SmolStr>,
+    /// Partitions of groups that it leads, and does not coordinate yet.
+    unsettled: usize,
     places: HashMap<SmolStr, usize>,
 }
 
@@ -55,8 +58,16 @@ impl Question<'_> {
     ) -> BTreeSet<SmolStr> {
         let mut moved = BTreeSet::new();
         let state = &mut layout.state;
-        let asks = state.brokers.iter().map(|broker| self.groups_of(&broker.address, only));
+        let absent: Vec<_> = state.brokers.iter().map(|broker| settled::absent_groups(state, broker.node)).collect();
+        let asks = state.brokers.iter().zip(&absent).map(|(broker, absent)| {
+            let absent = if only.is_none() { &absent[..] } else { &[] };
+            self.groups_of(&broker.address, only, absent)
+        });
         let answers = join_all(asks).await;
+        if only.is_none() {
+            let unsettled = answers.iter().flatten().map(|told| told.unsettled).sum();
+            notes.extend(settled::remark(state, unsettled));
+        }
         for (broker, outcome) in state.brokers.iter_mut().zip(answers) {
             match outcome {
                 Ok(told) => {
@@ -75,14 +86,21 @@ impl Question<'_> {
     }
 
     /// Returns the groups that one broker coordinates.
-    async fn groups_of(&self, address: &str, only: Option<&BTreeSet<SmolStr>>) -> Result<Told, Fault> {
+    async fn groups_of(
+        &self,
+        address: &str,
+        only: Option<&BTreeSet<SmolStr>>,
+        absent: &[GroupId],
+    ) -> Result<Told, Fault> {
         let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {} {what}", word(address));
         let list = || self.call((address, shown("--list")), i16::MAX, |_| ListGroupsRequest::default());
-        let (mut answer, mut version) = list().await?;
+        // First, since who coordinates a partition then lists the groups in it.
+        let (unsettled, listed) = join(self.unsettled(address, absent), list()).await;
+        let (mut answer, mut version) = listed?;
         if has_new_coordinator(answer.error_code) {
             (answer, version) = list().await?;
         }
-        let mut told = Told::default();
+        let mut told = Told { unsettled, ..Told::default() };
         if answer.error_code != 0 {
             told.notes.push(refusal(answer.error_code, &format!("groups of {address}")));
         }
@@ -111,10 +129,8 @@ impl Question<'_> {
             told.missed((address, "members"), some, outcome);
         }
         let kept = [GroupKind::Classic, GroupKind::Consumer, GroupKind::Other];
-        for some in ids(&kept, &told.groups).chunks(GROUPS_AT_ONCE) {
-            let outcome = self.committed(address, some, &mut told, shown("--describe --all-groups")).await;
-            told.missed((address, "committed offsets"), some, outcome);
-        }
+        let all = ids(&kept, &told.groups);
+        self.committed(address, &all, &mut told, &shown("--describe --all-groups")).await;
         for some in ids(&[GroupKind::Share], &told.groups).chunks(GROUPS_AT_ONCE) {
             let outcome = self.share(address, some, &mut told).await;
             told.missed((address, "share groups"), some, outcome);
@@ -203,7 +219,7 @@ impl Told {
     }
 
     /// Writes down that something could not be had of these groups.
-    fn missed(&mut self, (address, what): (&str, &str), ids: &[GroupId], outcome: Result<(), Fault>) {
+    pub(super) fn missed(&mut self, (address, what): (&str, &str), ids: &[GroupId], outcome: Result<(), Fault>) {
         let Err(fault) = outcome else { return };
         let kind = if fault.kind == FaultKind::Unsupported { NoteKind::Remark } else { kind_of(&fault) };
         self.notes.push(note(kind, format!("{what} of groups of broker {address}: {}", fault.came)));

@@ -18,6 +18,7 @@ mod queues;
 mod records;
 mod repeat;
 mod sasl;
+mod settled;
 mod shape;
 mod topics;
 mod transactions;

@@ -42,7 +42,7 @@ pub(super) type Place = (usize, usize);
 
 /// What the leaders said of one kind of offset.
 #[derive(Default)]
-struct Heard {
+pub(super) struct Heard {
     /// What was asked of one leader, and its answer.
     answers: Vec<(Vec<Place>, Result<Offsets, Fault>)>,
     /// What nobody leads.
@@ -120,10 +120,26 @@ impl Question<'_> {
     /// whatever is written in between, one that lies before the end is held back by an open transaction, and one that does
     /// not is cut to the end.
     pub(super) async fn offsets(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
+        self.offsets_after(None, layout, notes).await;
+    }
+
+    /// Asks where logs begin, which nothing else has to wait for.
+    pub(super) async fn starts(&self, layout: &Layout) -> Heard {
+        self.hear(layout, &layout.places(), (START, Isolation::Uncommitted)).await
+    }
+
+    /// Does the same where it may have been heard already where logs begin.
+    pub(super) async fn offsets_after(&self, mut starts: Option<Heard>, layout: &mut Layout, notes: &mut Vec<Note>) {
         let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Uncommitted), (END, Isolation::Committed)];
         let all = layout.places();
         // No kind waits for another; a connection keeps their order.
-        let heard = join_all(kinds.map(|kind| self.hear(layout, &all, kind))).await;
+        let known = &*layout;
+        let asks = kinds.map(|kind| {
+            let heard = starts.take_if(|_| kind.0 == START);
+            let all = &all;
+            async move { if let Some(heard) = heard { heard } else { self.hear(known, all, kind).await } }
+        });
+        let heard = join_all(asks).await;
         for (kind, heard) in kinds.into_iter().zip(heard) {
             let mut fill = |partition: &mut Partition, found: Offset| match kind {
                 (START, _) => partition.start = Some(found.offset),

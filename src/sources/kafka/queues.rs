@@ -4,19 +4,21 @@ use super::question::Question;
 use super::words::note;
 use crate::model::ask::NoteKind;
 use crate::model::{Answer, Fault, Rows};
+use futures_util::future::join;
 
 impl Question<'_> {
     /// Returns topics, groups, members and committed offsets. Committed offsets are read before the logs' ends, since the
-    /// replies are apart in time and a lag must not come out negative.
+    /// replies are apart in time and a lag must not come out negative. Where the logs begin is asked beside the groups.
     pub(super) async fn queues(&self) -> Result<Answer, Fault> {
         let mut layout = self.layout().await?;
         let mut notes = layout.unseen();
-        self.groups(&mut layout, &mut notes).await;
+        let known = layout.clone();
+        let ((), starts) = join(self.groups(&mut layout, &mut notes), self.starts(&known)).await;
         if layout.state.groups.is_empty() && notes.is_empty() {
             // Brokers leave out what a user may not describe, without an error (Kafka 4.3.1).
             notes.push(note(NoteKind::Remark, "no consumer group is visible to this user".to_owned()));
         }
-        self.offsets(&mut layout, &mut notes).await;
+        self.offsets_after(Some(starts), &mut layout, &mut notes).await;
         self.transactions(&mut layout, &mut notes).await;
         notes.sort_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));
         notes.dedup();
