@@ -13,6 +13,8 @@ use kafka_protocol::messages::{DescribeGroupsRequest, GroupId};
 
 /// Where brokers keep groups.
 const TOPIC: &str = "__consumer_offsets";
+/// Partitions of it that are asked about at most; Kafka makes 50 (`offsets.topic.num.partitions`).
+const MOST: usize = 1_000;
 
 impl Question<'_> {
     /// Returns for how many of these groups nobody answers at `address` yet. What cannot be told is not counted: who may not
@@ -34,17 +36,21 @@ impl Question<'_> {
 /// take them over from.
 pub(super) fn absent_groups(state: &QueueState, node: i32) -> Vec<GroupId> {
     let Some(topic) = state.topics.iter().find(|topic| topic.name == TOPIC) else { return Vec::new() };
-    let all = topic.partitions.len() as u32;
-    if state.brokers.len() < 2 {
+    let all = topic.partitions.len();
+    if state.brokers.len() < 2 || all > MOST {
         return Vec::new();
     }
-    let led = topic.partitions.iter().filter(|partition| partition.leader == Some(node));
-    let named =
-        |index: u32| (0_u32..).map(|number| format!("hopscope-absent-{number}")).find(|name| place(name, all) == index);
-    led.filter_map(|partition| u32::try_from(partition.index).ok().filter(|index| *index < all))
-        .filter_map(named)
-        .map(|name| id(&name))
-        .collect()
+    let leads = |index: u32| state.partition(TOPIC, index as i32).is_some_and(|found| found.leader == Some(node));
+    let mut named = vec![None; all];
+    // That a place is still without a name after so many is as good as impossible.
+    for number in 0..all * 64 {
+        let name = format!("hopscope-absent-{number}");
+        let place = place(&name, all as u32);
+        if leads(place) {
+            named[place as usize].get_or_insert(name);
+        }
+    }
+    named.into_iter().flatten().map(|name| id(&name)).collect()
 }
 
 /// Says that groups may be missing, where nobody coordinates so many partitions of them.
