@@ -41,13 +41,18 @@ pub(super) fn absent_groups(state: &QueueState, node: i32) -> Vec<GroupId> {
         return Vec::new();
     }
     let leads = |index: u32| state.partition(TOPIC, index as i32).is_some_and(|found| found.leader == Some(node));
+    let mut left = topic.partitions.iter().filter(|found| found.leader == Some(node)).count();
     let mut named = vec![None; all];
     // That a place is still without a name after so many is as good as impossible.
     for number in 0..all * 64 {
         let name = format!("hopscope-absent-{number}");
         let place = place(&name, all as u32);
-        if leads(place) {
-            named[place as usize].get_or_insert(name);
+        if named[place as usize].is_none() && leads(place) {
+            named[place as usize] = Some(name);
+            left = left.saturating_sub(1);
+        }
+        if left == 0 {
+            break;
         }
     }
     named.into_iter().flatten().map(|name| id(&name)).collect()
