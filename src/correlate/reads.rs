@@ -4,6 +4,7 @@ use crate::decode::attributes::{self, Operation, Text};
 use crate::decode::headers::propagation;
 pub(super) use crate::decode::headers::trail;
 pub(super) use crate::decode::ids::contains_token;
+use crate::decode::ids::{coordinates, trace_of_line};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 use crate::model::journey::AttemptResult;
@@ -222,36 +223,12 @@ pub(super) fn are_related(topic: &str, other: &str) -> bool {
 
 /// Returns the trace and span a log line names in its fields or text.
 pub(super) fn line_trace(line: LineView<'_>) -> Option<(TraceId, Option<SpanId>)> {
-    let field = |names: &[&str]| {
-        names.iter().find_map(|name| line.field(name).map(SmolStr::from).or_else(|| in_text(line.text(), name)))
-    };
-    let trace = field(&["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"]);
-    let trace = trace.filter(|text| matches!(text.len(), 16 | 32)).and_then(|text| TraceId::parse(&text))?;
-    let span = field(&["span_id", "spanid", "spanId", "spanID", "mdc_span_id", "otelSpanID"]);
-    Some((trace, span.and_then(|text| SpanId::parse(&text))))
+    trace_of_line(line)
 }
 
-/// Finds `name=value` and `"name":"value"`.
-fn in_text(text: &str, name: &str) -> Option<SmolStr> {
-    text.match_indices(name).find_map(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-            return None;
-        }
-        let rest = text[at + name.len()..].trim_start_matches(['"', ' ']);
-        let rest = rest.strip_prefix([':', '='])?.trim_start_matches(['"', ' ']);
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        (end > 0).then(|| rest[..end].into())
-    })
-}
-
-/// Returns the coordinates a log line names as `topic-partition@offset`.
+/// Returns the coordinates a log line names, in whatever words its client uses.
 pub(super) fn line_coordinates(line: LineView<'_>) -> impl Iterator<Item = Coordinate> + '_ {
-    let legal = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@'));
-    line.text()
-        .split(legal)
-        .filter(|word| word.contains('@'))
-        .filter_map(|word| Coordinate::parse(word.trim_matches(['.', '-'])))
+    coordinates(line.text()).into_iter()
 }
 
 /// Says whether a record holds the id as its key, as a header's value or in its value.

@@ -1,9 +1,16 @@
 //! One meaning for each attribute over all generations of the conventions.
 
+//!
+//! The names of all generations are one table in `table`; a span's attributes are read in one pass.
+
+mod table;
+
+use super::instrumentation::{self, MessageId};
 use crate::model::spans::{EventView, SpanView};
 use crate::model::{Coordinate, SpanKind, Value};
 use smol_str::SmolStr;
 use std::borrow::Cow;
+use table::{Field, Fields, aliases};
 
 /// A text that is borrowed when the source sent text, owned when it sent a number.
 pub type Text<'a> = Cow<'a, str>;
@@ -48,6 +55,12 @@ pub struct Messaging<'a> {
     pub operation: Option<Operation>,
     /// Messages in the batch; only on spans of batches.
     pub batch_count: Option<i64>,
+    /// Id of the cluster.
+    pub cluster: Option<Text<'a>>,
+    /// Size of the body, in bytes.
+    pub body_size: Option<i64>,
+    /// Whether the record deletes its key.
+    pub tombstone: bool,
 }
 
 /// The HTTP fields of a span.
@@ -104,44 +117,6 @@ pub struct ErrorText<'a> {
     pub message: Text<'a>,
 }
 
-const RPC_SYSTEM: &[&str] = &["rpc.system.name", "rpc.system"];
-const BATCH_COUNT: &[&str] = &["messaging.batch.message_count"];
-const SYSTEM: &[&str] = &["messaging.system.name", "messaging.system"];
-const DESTINATION: &[&str] = &[
-    "messaging.destination.name",
-    "messaging.source.name",
-    "messaging.destination",
-    "messaging.destination_publish.name",
-];
-const PARTITION: &[&str] = &[
-    "messaging.destination.partition.id",
-    "messaging.kafka.destination.partition",
-    "messaging.kafka.source.partition",
-    "messaging.kafka.partition",
-];
-const OFFSET: &[&str] = &["kafka.offset", "messaging.kafka.offset", "messaging.kafka.message.offset"];
-const KEY: &[&str] = &["kafka.message.key", "messaging.kafka.message.key", "messaging.kafka.message_key"];
-const GROUP: &[&str] =
-    &["messaging.consumer.group.name", "messaging.kafka.consumer.group", "messaging.kafka.consumer_group"];
-const CLIENT: &[&str] = &[
-    "messaging.client.id",
-    "messaging.client_id",
-    "messaging.kafka.client_id",
-    "messaging.consumer.id",
-    "messaging.consumer_id",
-];
-const MESSAGE_ID: &[&str] = &["messaging.message.id", "messaging.message_id"];
-const CONVERSATION: &[&str] = &["messaging.message.conversation_id", "messaging.conversation_id"];
-const OPERATION: &[&str] = &["messaging.operation.type", "messaging.operation", "messaging.operation.name"];
-const PEER: &[&str] = &[
-    "service.peer.name",
-    "peer.service",
-    "server.address",
-    "net.peer.name",
-    "network.peer.address",
-    "net.sock.peer.addr",
-    "net.peer.ip",
-];
 /// Classes that only wrap the failure of a handler.
 const WRAPPERS: &[&str] = &[
     "TimestampedException",
@@ -150,96 +125,115 @@ const WRAPPERS: &[&str] = &[
     "InvocationTargetException",
     "CompletionException",
     "ExecutionException",
+    "BatchListenerFailedException",
+    "MessageHandlingException",
 ];
 
 /// Returns the messaging fields of a span.
 pub fn messaging(span: SpanView<'_>) -> Messaging<'_> {
+    let fields = Fields::of(span);
+    let natural = |field| fields.integer(field).filter(|number| *number >= 0);
     Messaging {
-        system: text(span, SYSTEM),
-        destination: text(span, DESTINATION),
-        partition: integer(span, PARTITION).and_then(|number| i32::try_from(number).ok()).filter(|number| *number >= 0),
-        offset: integer(span, OFFSET).filter(|number| *number >= 0),
-        key: text(span, KEY),
-        group: text(span, GROUP),
-        client: text(span, CLIENT),
-        message_id: text(span, MESSAGE_ID),
-        conversation: text(span, CONVERSATION),
-        operation: operation(span),
-        batch_count: batch_count(span),
+        system: fields.text(Field::System),
+        destination: fields.text(Field::Destination),
+        partition: natural(Field::Partition).and_then(|number| i32::try_from(number).ok()),
+        offset: natural(Field::Offset),
+        key: fields.text(Field::Key),
+        group: fields
+            .text(Field::Group)
+            .or_else(|| fields.text(Field::Consumer).and_then(|consumer| group_of_consumer(&consumer))),
+        client: fields.text(Field::Client).or_else(|| fields.text(Field::Consumer)),
+        message_id: fields.text(Field::MessageId),
+        conversation: fields.text(Field::Conversation),
+        operation: operation(span, &fields),
+        batch_count: fields.integer(Field::BatchCount),
+        cluster: fields.text(Field::Cluster),
+        body_size: natural(Field::BodySize),
+        tombstone: fields.text(Field::Tombstone).is_some_and(|text| text == "true"),
     }
 }
 
 /// Returns how many messages the batch of a span holds.
 pub fn batch_count(span: SpanView<'_>) -> Option<i64> {
-    integer(span, BATCH_COUNT)
+    integer(span, aliases(Field::BatchCount))
 }
 
 /// Returns the HTTP fields of a span.
 pub fn http(span: SpanView<'_>) -> Http<'_> {
+    let fields = Fields::of(span);
     Http {
-        method: http_method(span),
-        status: http_status(span),
-        url: http_url(span),
-        path: text(span, &["url.path", "http.target", "http.route"]),
-        host: text(span, &["server.address", "net.peer.name", "http.host", "net.host.name"]),
-        resend: http_resend(span),
+        method: fields.text(Field::HttpMethod),
+        status: fields.integer(Field::HttpStatus),
+        url: fields.text(Field::Url),
+        path: fields.text(Field::Path),
+        host: fields.text(Field::ServerAddress).or_else(|| fields.text(Field::Host)),
+        resend: fields.integer(Field::Resend),
     }
 }
 
 /// Returns the method of a request; like its neighbours cheaper than [`http`] where nothing else is wanted.
 pub fn http_method(span: SpanView<'_>) -> Option<Text<'_>> {
-    text(span, &["http.request.method", "http.method"])
+    text(span, aliases(Field::HttpMethod))
 }
 
 /// Returns the status of a response.
 pub fn http_status(span: SpanView<'_>) -> Option<i64> {
-    integer(span, &["http.response.status_code", "http.status_code"])
+    integer(span, aliases(Field::HttpStatus))
 }
 
 /// Returns the whole URL of a request.
 pub fn http_url(span: SpanView<'_>) -> Option<Text<'_>> {
-    text(span, &["url.full", "http.url"])
+    text(span, aliases(Field::Url))
 }
 
 /// Returns the number of a resend.
 pub fn http_resend(span: SpanView<'_>) -> Option<i64> {
-    integer(span, &["http.request.resend_count", "http.resend_count", "http.retry_count"])
+    integer(span, aliases(Field::Resend))
 }
 
 /// Returns the RPC fields of a span.
 pub fn rpc(span: SpanView<'_>) -> Rpc<'_> {
+    let fields = Fields::of(span);
     Rpc {
-        system: text(span, RPC_SYSTEM),
-        service: text(span, &["rpc.service"]),
-        method: text(span, &["rpc.method"]),
-        status: text(span, &["rpc.status_code", "rpc.response.status_code", "rpc.grpc.status_code"]),
+        system: fields.text(Field::RpcSystem),
+        service: fields.text(Field::RpcService),
+        method: fields.text(Field::RpcMethod),
+        status: fields.text(Field::RpcStatus),
     }
 }
 
 /// Says whether a span is a remote procedure call.
 pub fn is_rpc(span: SpanView<'_>) -> bool {
-    text(span, RPC_SYSTEM).is_some()
+    text(span, aliases(Field::RpcSystem)).is_some()
 }
 
 /// Returns the database fields of a span.
 pub fn db(span: SpanView<'_>) -> Db<'_> {
+    let fields = Fields::of(span);
     Db {
-        system: text(span, &["db.system.name", "db.system"]),
-        namespace: text(span, &["db.namespace", "db.name"]),
-        operation: text(span, &["db.operation.name", "db.operation"]),
-        statement: text(span, &["db.query.text", "db.statement"]),
-        collection: text(span, &["db.collection.name", "db.sql.table", "db.mongodb.collection"]),
+        system: fields.text(Field::DbSystem),
+        namespace: fields.text(Field::DbNamespace),
+        operation: fields.text(Field::DbOperation),
+        statement: fields.text(Field::DbStatement),
+        collection: fields.text(Field::DbCollection),
     }
 }
 
 /// Returns whom a span talked to: the logical name when there is one, else the address.
 pub fn peer(span: SpanView<'_>) -> Option<Text<'_>> {
-    text(span, PEER)
+    let fields = Fields::of(span);
+    [Field::ServicePeer, Field::ServerAddress, Field::PeerAddress].into_iter().find_map(|field| fields.text(field))
+}
+
+/// Returns the environment that a span's process runs in, such as `production`.
+pub fn environment(span: SpanView<'_>) -> Option<Text<'_>> {
+    let said_by = |name: &&str| span.resource().find(|(key, _)| key == name).and_then(|(_, value)| said(value));
+    aliases(Field::Environment).iter().find_map(said_by)
 }
 
 /// Returns the name of the instrumentation that made the span.
 pub fn scope(span: SpanView<'_>) -> Option<Text<'_>> {
-    text(span, &["otel.scope.name", "otel.library.name"])
+    text(span, aliases(Field::Scope))
 }
 
 /// Returns what a span says about its failure: its last exception event, else `error.type`, else the status text. An
@@ -284,11 +278,11 @@ pub fn naming(at: &Coordinate) -> Vec<Vec<(SmolStr, SmolStr)>> {
     let pair = |name: &'static str, value: String| (SmolStr::new_static(name), SmolStr::from(value));
     let id = vec![pair("messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset))];
     let of_offset = |offset: &'static str| {
-        DESTINATION
+        aliases(Field::Destination)
             .iter()
             .map(move |topic| vec![pair(offset, at.offset.to_string()), pair(topic, at.topic.to_string())])
     };
-    std::iter::once(id).chain(OFFSET.iter().copied().flat_map(of_offset)).collect()
+    std::iter::once(id).chain(aliases(Field::Offset).iter().copied().flat_map(of_offset)).collect()
 }
 
 /// Returns the record that a span wrote, received or worked on, by its own fields and the habits of its instrumentation.
@@ -299,18 +293,16 @@ pub fn record_coordinate(span: SpanView<'_>) -> Option<Coordinate> {
     {
         return None;
     }
-    let scope = scope(span).unwrap_or_default();
-    // opentelemetry-instrumentation-confluent-kafka: topic.partition.offset; a topic may hold dots.
+    let means = instrumentation::of(span).message_id;
+    // `topic.partition.offset`; a topic may hold dots.
     let joined = || {
-        let id = fields.message_id.as_deref()?;
+        let id = fields.message_id.as_deref().filter(|_| means == MessageId::Coordinate)?;
         let (rest, offset) = id.rsplit_once('.')?;
         let (topic, partition) = rest.rsplit_once('.')?;
         let same = fields.destination.as_deref().is_none_or(|destination| destination == topic);
-        (same && scope.contains("confluent")).then_some(())?;
-        Coordinate::parse(&format!("{topic}-{partition}@{offset}"))
+        same.then(|| Coordinate::parse(&format!("{topic}-{partition}@{offset}"))).flatten()
     };
-    // otelsarama: the message id is the offset alone.
-    let alone = || scope.contains("sarama").then(|| fields.message_id.as_deref()?.parse().ok()).flatten();
+    let alone = || fields.message_id.as_deref().filter(|_| means == MessageId::Offset)?.parse().ok();
     match (&fields.destination, fields.partition, fields.offset.or_else(alone)) {
         (Some(topic), Some(partition), Some(offset)) => {
             Some(Coordinate { topic: topic.as_ref().into(), partition, offset })
@@ -319,8 +311,9 @@ pub fn record_coordinate(span: SpanView<'_>) -> Option<Coordinate> {
     }
 }
 
-fn operation(span: SpanView<'_>) -> Option<Operation> {
-    let named = OPERATION.iter().find_map(|name| match span.attribute(name)?.text().as_ref() {
+fn operation(span: SpanView<'_>, fields: &Fields<'_>) -> Option<Operation> {
+    // The free name of 1.27 stands beside the type; either may hold a word that is not known.
+    let named = [Field::Operation, Field::OperationName].into_iter().find_map(|field| match &*fields.text(field)? {
         "send" | "publish" => Some(Operation::Send),
         "receive" | "poll" => Some(Operation::Receive),
         "process" | "deliver" => Some(Operation::Process),
@@ -328,7 +321,7 @@ fn operation(span: SpanView<'_>) -> Option<Operation> {
         "create" => Some(Operation::Create),
         _ => None,
     });
-    if named.is_some() || text(span, SYSTEM).is_none() {
+    if named.is_some() || fields.text(Field::System).is_none() {
         return named;
     }
     match span.kind() {
@@ -336,6 +329,11 @@ fn operation(span: SpanView<'_>) -> Option<Operation> {
         SpanKind::Consumer => Some(Operation::Process),
         SpanKind::Unspecified | SpanKind::Internal | SpanKind::Server | SpanKind::Client => None,
     }
+}
+
+/// Spring's observation writes `group - client` (Spring Kafka, `messaging.consumer.id`).
+fn group_of_consumer<'a>(consumer: &str) -> Option<Text<'a>> {
+    consumer.split_once(" - ").map(|(group, _)| group.to_owned().into())
 }
 
 fn text<'a>(span: SpanView<'a>, names: &[&str]) -> Option<Text<'a>> {

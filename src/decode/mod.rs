@@ -11,6 +11,7 @@ pub mod attributes;
 pub mod batches;
 pub mod headers;
 pub mod ids;
+pub mod instrumentation;
 pub mod jaeger;
 pub mod logline;
 pub mod loki;

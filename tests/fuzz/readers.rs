@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hopscope::config::{self, Layers, file, keys as settings};
 use hopscope::correlate::{Hunt, Settings, Step};
 use hopscope::decode::headers::{self as families, propagation};
+use hopscope::decode::instrumentation as instrumentations;
 use hopscope::decode::stream::{Framer, Next, Notes, Shape};
 use hopscope::decode::{attributes as conventions, batches as batch, ids as tokens, jaeger as internal};
 use hopscope::decode::{logline as line, loki as lines, otlp as v3, rest as rest_proxy};
@@ -11,6 +12,7 @@ use hopscope::diagnose;
 use hopscope::export::waterfall::{Folding, Waterfall};
 use hopscope::export::{Look, Report, json, text as writing};
 use hopscope::model::id::recognise;
+use hopscope::model::identifier::{Identifier, JoinKey, canonical};
 use hopscope::model::record::RecordClock;
 use hopscope::model::{
     Answer, Ask, Coordinate, Header, LineStore, Note, Record, Reply, Rows, SafeText, SourceKind, SpanId, SpanStore,
@@ -187,6 +189,19 @@ pub fn headers(bytes: &[u8]) {
     for pointer in propagation::pointers(&record) {
         assert!(pointer.trace != TraceId(0) && pointer.span != SpanId(0), "zeros name nothing");
     }
+    lawful(&tokens::of_record(&record));
+}
+
+/// Each identifier joins itself, has a word, and stands once.
+fn lawful(found: &[tokens::Found]) {
+    for (at, one) in found.iter().enumerate() {
+        let is_zero = |key: JoinKey| matches!(key, JoinKey::Low(0) | JoinKey::Bits(0));
+        assert!(!one.id.keys().any(is_zero), "zeros join nothing: {one:?}");
+        assert!(found[..at].iter().all(|before| before.id != one.id), "{one:?} stands twice");
+        if let Identifier::Named(named) = &one.id {
+            assert_eq!(canonical(named.value()).as_deref(), Some(named.value()), "a form that is not canonical");
+        }
+    }
 }
 
 /// Names and values of attributes, on a span of each convention.
@@ -215,9 +230,26 @@ pub fn attributes(bytes: &[u8]) {
         let _all = (conventions::messaging(span), conventions::http(span), conventions::rpc(span));
         let _more = (conventions::db(span), conventions::peer(span), conventions::scope(span));
         let _rest = (conventions::error(span), conventions::not_due(span));
+        lawful(&tokens::of_span(span));
         let found = conventions::record_coordinate(span);
         assert!(found.is_none_or(|at| at.partition >= 0 && at.offset >= 0), "no record stands below zero");
     }
+}
+
+/// The case of a scope's name tells nothing, and what is not known is taken for an application's own.
+pub fn instrumentation(bytes: &[u8]) {
+    use hopscope::model::spans::{Place, SpanHead};
+    let scope = String::from_utf8_lossy(bytes);
+    let habits = |scope: &str| {
+        let mut store = SpanStore::default();
+        let process = store.process();
+        store.push_attribute(Place::Span, "otel.scope.name", hopscope::model::Value::Text(scope));
+        let row = store.finish(SpanHead { process, ..SpanHead::default() });
+        instrumentations::of(store.span(row))
+    };
+    let found = habits(&scope);
+    assert_eq!(found, habits(&scope.to_ascii_uppercase()));
+    assert!(!found.name.is_empty() || found.message_id == instrumentations::MessageId::Application, "{scope}");
 }
 
 pub fn ids(bytes: &[u8]) {
@@ -231,6 +263,13 @@ pub fn ids(bytes: &[u8]) {
         let shown = found.identity.to_string();
         let again = recognise(&shown).map(|found| found.identity.to_string());
         assert!(again.as_ref() == Some(&shown) || shown.trim() != shown, "`{shown}` is read as {again:?}");
+    }
+    let mut line = LineStore::default();
+    let stream = line.stream(&[("app", "shop")]);
+    line.push(stream, Timestamp(0), &text, &[], 0);
+    for line in line.iter() {
+        lawful(&tokens::of_line(line));
+        tokens::trace_of_line(line);
     }
     if let Some(at) = Coordinate::parse(&text) {
         assert_eq!(Coordinate::parse(&at.to_string()), Some(at));

@@ -13,6 +13,7 @@ pub const TARGETS: &[Target] = &[
     ("config", readers::config),
     ("headers", readers::headers),
     ("ids", readers::ids),
+    ("instrumentation", readers::instrumentation),
     ("jaeger", readers::jaeger),
     ("kafka-answer", readers::kafka_answer),
     ("kafka-login", readers::kafka_login),

@@ -71,3 +71,38 @@ fn a_record_that_is_not_due_is_no_attempt() {
         store(&[], &[("exception.type", Value::Text("org.springframework.kafka.listener.KafkaBackoffException"))]);
     assert!(not_due(early.span(SpanRow(0))));
 }
+
+#[test]
+fn the_newest_of_several_names_that_says_something_counts() {
+    use Value::{Int, Text};
+    let old_and_new = store(
+        &[
+            ("messaging.kafka.message.offset", Int(1)),
+            ("messaging.kafka.offset", Text("none")),
+            ("messaging.destination", Text("old")),
+            ("messaging.destination.name", Text("")),
+            ("messaging.source.name", Text("new")),
+            ("messaging.operation", Text("deliver")),
+            ("messaging.operation.name", Text("ack")),
+            ("messaging.consumer.id", Text("billing - c-1")),
+            ("messaging.kafka.cluster.id", Text("eu")),
+            ("messaging.message_payload_size_bytes", Text("12")),
+            ("messaging.kafka.message.tombstone", Value::Bool(true)),
+        ],
+        &[],
+    );
+    let fields = messaging(old_and_new.span(SpanRow(0)));
+    assert_eq!((fields.offset, fields.destination.as_deref()), (Some(1), Some("new")));
+    assert_eq!((fields.operation, fields.body_size), (Some(Operation::Process), Some(12)));
+    assert_eq!((fields.group.as_deref(), fields.client.as_deref()), (Some("billing"), Some("billing - c-1")));
+    assert_eq!((fields.cluster.as_deref(), fields.tombstone), (Some("eu"), true));
+}
+
+#[test]
+fn an_environment_is_told_by_the_process() {
+    let mut store = SpanStore::default();
+    let process = store.process();
+    store.process_attribute(process, "deployment.environment", Value::Text("staging"));
+    store.finish(SpanHead { process, ..SpanHead::default() });
+    assert_eq!(environment(store.span(SpanRow(0))).as_deref(), Some("staging"));
+}

@@ -1,11 +1,10 @@
 use super::propagation::pointers;
 use super::*;
 use crate::model::record::{Header, RecordClock};
-use crate::model::{SpanId, TraceId};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-fn record(headers: &[(&str, &[u8])]) -> Record {
+pub(super) fn record(headers: &[(&str, &[u8])]) -> Record {
     let header = |(key, value): &(&str, &[u8])| Header {
         key: Bytes::copy_from_slice(key.as_bytes()),
         value: Some(Bytes::copy_from_slice(value)),
@@ -110,34 +109,6 @@ fn what_only_looks_like_a_family_tells_nothing() {
     nothing(&negative);
 }
 
-#[test]
-fn each_propagation_format_is_read() {
-    const TRACE: u128 = 0x5af7_6519_16cd_43dd_8448_eb21_1c80_319c;
-    const SPAN: u64 = 0x00f0_67aa_0ba9_02b7;
-    let check = |name: &str, value: &str, sampled: bool| {
-        let found = pointers(&record(&[(name, value.as_bytes())]));
-        assert_eq!(found.len(), 1, "{name}: {value}");
-        assert_eq!((found[0].trace, found[0].span, found[0].sampled), (TraceId(TRACE), SpanId(SPAN), sampled));
-    };
-    check("traceparent", &format!("00-{TRACE:032x}-{SPAN:016x}-01"), true);
-    check("traceparent", &format!("00-{TRACE:032x}-{SPAN:016x}-02"), false);
-    check("b3", &format!("{TRACE:032x}-{SPAN:016x}-1"), true);
-    check("b3", &format!("{TRACE:032x}-{SPAN:016x}-0-{SPAN:016x}"), false);
-    check("uber-trace-id", &format!("{TRACE:x}:{SPAN:x}:0:1"), true);
-    let trace = format!("{TRACE:032x}");
-    let root = format!("Root=1-{}-{};Parent={SPAN:016x};Sampled=1", &trace[..8], &trace[8..]);
-    check("X-Amzn-Trace-Id", &root, true);
-    let multi = record(&[
-        ("X-B3-TraceId", trace.as_bytes()),
-        ("X-B3-SpanId", format!("{SPAN:016x}").as_bytes()),
-        ("X-B3-Sampled", b"0"),
-    ]);
-    assert_eq!(pointers(&multi), [propagation::Pointer { trace: TraceId(TRACE), span: SpanId(SPAN), sampled: false }]);
-    for (name, value) in [("b3", "0"), ("uber-trace-id", "1:2:3"), ("traceparent", "00-xyz"), ("b3", "12-34-1")] {
-        assert_eq!(pointers(&record(&[(name, value.as_bytes())])), [], "{name}: {value}");
-    }
-}
-
 /// All names that any family reads.
 const NAMES: &[&str] = &[
     "kafka_original-topic",
@@ -154,6 +125,10 @@ const NAMES: &[&str] = &[
     "X-Amzn-Trace-Id",
     "X-B3-TraceId",
     "X-B3-SpanId",
+    "x-datadog-trace-id",
+    "x-datadog-parent-id",
+    "x-datadog-tags",
+    "ce_traceparent",
 ];
 
 proptest! {
