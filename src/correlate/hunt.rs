@@ -166,7 +166,7 @@ impl Hunt {
                 return Step::Done;
             }
             self.widened += 1;
-            let length = Nanos(self.window.length().0.saturating_mul(4));
+            let length = Nanos(self.window.length().0.saturating_mul(plan::WIDER));
             self.window = Window { from: self.window.until.plus(Nanos(-length.0)), until: self.window.until };
         }
     }
@@ -290,6 +290,7 @@ impl Hunt {
             services: &self.services,
             window: self.window,
             widened: self.widened,
+            answered: self.queries.iter().filter(|one| one.rows.is_some()).map(|one| one.what.as_str()).collect(),
         };
         for stage in plan::stages(&known) {
             let mut queries = Vec::new();

@@ -7,7 +7,7 @@ use crate::decode::attributes;
 use crate::model::spans::SpanView;
 use crate::model::symbols::Sym;
 use crate::model::{
-    Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, Signal, SpanStore, TraceId, Window,
+    Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, Signal, SpanStore, Timestamp, TraceId, Window,
 };
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub(super) struct Known<'a> {
     pub window: Window,
     /// How often the search for the anchor itself was widened.
     pub widened: u32,
+    /// Keys of the questions that were answered.
+    pub answered: BTreeSet<&'a str>,
 }
 
 /// Returns the stages of questions; a stage is asked when nothing of those before is open.
@@ -201,6 +203,14 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     wants
 }
 
+/// A search that found nothing is repeated over so many times its window, to the same end.
+pub(super) const WIDER: i64 = 4;
+
+/// Returns where the window began before it was widened.
+fn before_widening(window: &Window) -> Timestamp {
+    window.until.plus(Nanos(-(window.length().0 / WIDER)))
+}
+
 fn scans(known: &Known<'_>) -> Vec<Want> {
     let Some(queues) = known.queues else { return Vec::new() };
     let Limits { scan_records, .. } = known.settings.limits;
@@ -213,9 +223,9 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
         .filter(|(at, _)| known.scope.coordinates.contains_key(*at))
         .map(|(_, record)| record.timestamp)
         .min();
-    let from = match (known.anchor, written) {
-        (Identity::Record(_) | Identity::Trace(_) | Identity::Span(..), Some(written)) => ScanFrom::Time(written),
-        (Identity::Business(_), _) | (_, None) => ScanFrom::Time(known.window.from),
+    let (from, is_widened) = match (known.anchor, written) {
+        (Identity::Record(_) | Identity::Trace(_) | Identity::Span(..), Some(written)) => (written, false),
+        (Identity::Business(_), _) | (_, None) => (known.window.from, known.widened > 0),
     };
     let texts: Vec<SmolStr> = match known.anchor {
         Identity::Business(id) => vec![id.clone()],
@@ -234,6 +244,15 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
         for partition in
             topic.partitions.iter().filter(|partition| partition.start.is_none() || partition.start < partition.end)
         {
+            // Once per set of originals: a scan without them may not have kept the copies.
+            let originals = if related { origins.len() } else { 0 };
+            let key = |widened: u32| format!("scan {}-{} {originals} {widened}", topic.name, partition.index);
+            let from = match is_widened.then(|| known.widened - 1) {
+                Some(before) if known.answered.contains(key(before).as_str()) => {
+                    ScanFrom::Earlier { at: from, read: before_widening(&known.window) }
+                }
+                _ => ScanFrom::Time(from),
+            };
             let keep = Keep {
                 key: texts.first().map(|id| bytes::Bytes::copy_from_slice(id.as_bytes())),
                 texts: texts.clone(),
@@ -248,15 +267,7 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
             };
             let why =
                 if related { "retry or dead-letter copies name their original" } else { "records that hold the id" };
-            // Once per set of originals: a scan without them may not have kept the copies.
-            let key = format!(
-                "scan {}-{} {} {}",
-                topic.name,
-                partition.index,
-                if related { origins.len() } else { 0 },
-                known.widened
-            );
-            wants.push(Want { key, ask, why: why.to_owned() });
+            wants.push(Want { key: key(known.widened), ask, why: why.to_owned() });
         }
     }
     wants

@@ -102,6 +102,13 @@ pub enum ScanFrom {
     Offset(i64),
     /// The first record at or after an instant.
     Time(Timestamp),
+    /// The same where the log was read from `read` on before: without a record between the two, nothing is read again.
+    Earlier {
+        /// Where to begin now.
+        at: Timestamp,
+        /// From where on it was read.
+        read: Timestamp,
+    },
     /// That many records before the end.
     Tail(u32),
 }

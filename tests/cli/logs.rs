@@ -1,7 +1,7 @@
 //! `hopscope logs`: lines as text and as JSON lines, and a tail that ends on a signal.
 
 use super::{run, text};
-use hopscope::demo::{self, Options, Running};
+use hopscope::demo::{self, LokiHabits, Options, Running};
 use hopscope::world::Scenario;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -54,6 +54,30 @@ fn lines_of_an_id_and_of_a_query() {
     }
     let wrong = run(&home, &["now", "-o", "jsonl", "--loki", &running.loki], &[]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// What lies beyond the server's reach cannot be told: neither an empty nor a filled answer for such a window is whole.
+#[test]
+fn a_window_beyond_the_lookback_is_a_part_of_an_answer() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads start");
+    let loki_habits = LokiHabits { lookback_h: Some(2), ..LokiHabits::default() };
+    let options = Options { loki_habits, ..Options::default() };
+    let running = runtime.block_on(demo::start(Scenario::checkout(), options)).expect("loopback has free ports");
+    let home = TempDir::new().unwrap();
+    for (query, since, exit) in [
+        ("{app=~\".+\"} |= \"nowhere at all\"", "1h", 1),
+        ("{app=~\".+\"} |= \"nowhere at all\"", "5h", 4),
+        ("{app=~\".+\"} |= \"ord-\"", "5h", 4),
+    ] {
+        let arguments =
+            ["logs", "query", query, "--limit", "100000", "--since", since, "-o", "json", "--loki", &running.loki];
+        let ran = run(&home, &arguments, &[]);
+        let document: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let said = (ran.status.code(), document["exit"].as_i64(), document["complete"].as_bool());
+        assert_eq!(said, (Some(exit), Some(exit.into()), Some(exit == 1)), "{query} {since}: {document}");
+        assert_eq!(document["notes"].to_string().contains("may look back"), exit == 4, "{query} {since}");
+    }
 }
 
 #[test]

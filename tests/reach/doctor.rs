@@ -29,6 +29,13 @@ fn check(checkup: &Checkup, steps: &[(&str, Finding)], words: &str) {
     assert!(checkup.steps.iter().all(|step| is_advised(&step)), "{checkup:?}");
 }
 
+fn examined_tempo(url: &str) -> Checkup {
+    let tempo = Some(HttpEndpoint::new(keys::url(url).unwrap()));
+    let sources = SourceSet::open(&Profile { tempo, ..Profile::default() });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(examine(&sources, &CancellationToken::new())).remove(0)
+}
+
 /// A Loki that tells this date.
 fn loki(date: &'static str) -> Peer {
     let script = move |_: usize, request: &[u8]| {
@@ -148,4 +155,75 @@ fn a_source_that_failed_again_and_again_is_left_alone_until_the_person_says_othe
     assert!(fault.came.as_str().contains("left alone"), "{fault}");
     sources.try_again();
     assert!(requests(&sources).2 > 0);
+}
+
+/// What a Tempo answers: services, a search, the two routes of reading by id; status and body each.
+type Tempo = [(u16, &'static str); 4];
+
+const SERVICES: (u16, &str) = (200, r#"{"tagValues":[{"type":"string","value":"shop"}]}"#);
+const NO_SERVICE: (u16, &str) = (200, r#"{"tagValues":[]}"#);
+const FOUND: (u16, &str) =
+    (200, r#"{"traces":[{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","startTimeUnixNano":"1800000000000000000"}]}"#);
+const NOTHING: (u16, &str) = (200, r#"{"traces":[]}"#);
+const SPAN: (u16, &str) = (
+    200,
+    r#"{"trace":{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00000000000000a1","name":"pay","startTimeUnixNano":"1800000000000000000","endTimeUnixNano":"1800000000000000005"}]}]}]}}"#,
+);
+const NO_SPAN: (u16, &str) = (200, r#"{"trace":{}}"#);
+const GONE: (u16, &str) = (404, "404 page not found");
+
+fn tempo(answers: Tempo) -> Peer {
+    let script = move |_: usize, request: &[u8]| {
+        let request = String::from_utf8_lossy(request).into_owned();
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let (status, body) = match () {
+            () if path.contains("buildinfo") => (200, r#"{"version":"3.0.3"}"#),
+            () if path.contains("/tag/") => answers[0],
+            () if path.contains("/api/search") => answers[1],
+            () if path.contains("/api/v2/traces") => answers[2],
+            () => answers[3],
+        };
+        let head = format!("HTTP/1.1 {status} .\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        vec![Act::Send([head.as_bytes(), body.as_bytes()].concat())]
+    };
+    Peer::start(Framing::Http, Arc::new(script))
+}
+
+#[test]
+fn a_tempo_is_examined_by_what_it_answers() {
+    let short = (400, "range specified by start and end exceeds 0h30m0s. received start=1 end=2");
+    let rows: [(Tempo, [Finding; 3], &str); 8] = [
+        (
+            [SERVICES, FOUND, SPAN, GONE],
+            [Good, Good, NotTried],
+            "read by id in version 2 of the API: one was read whole, with 1 spans",
+        ),
+        ([SERVICES, FOUND, GONE, SPAN], [Good, Good, NotTried], "read by id in the first version of the API"),
+        (
+            [SERVICES, NOTHING, NO_SPAN, GONE],
+            [Good, Good, NotTried],
+            "a search is answered with nothing in the last hour",
+        ),
+        ([NO_SERVICE, NOTHING, NO_SPAN, GONE], [Good, Warn, NotTried], "no service is visible; no tenant is named"),
+        ([SERVICES, FOUND, NO_SPAN, GONE], [Warn, Good, NotTried], "not there when it was read"),
+        ([SERVICES, FOUND, (500, "no blocks"), GONE], [Failed, Good, NotTried], "no blocks"),
+        ([SERVICES, (400, "TraceQL parse error"), NO_SPAN, GONE], [Good, Warn, NotTried], "a search failed: HTTP 400"),
+        ([SERVICES, short, NO_SPAN, GONE], [Good, Warn, Good], "one search may span 30m"),
+    ];
+    for (answers, [capabilities, permissions, limits], words) in rows {
+        let peer = tempo(answers);
+        let steps = [
+            ("name", Good),
+            ("connect", Good),
+            ("TLS", NotTried),
+            ("login", Good),
+            ("version", Good),
+            ("capabilities", capabilities),
+            ("clock", NotTried),
+            ("permissions", permissions),
+            ("limits", limits),
+            ("limits", Good),
+        ];
+        check(&examined_tempo(&format!("http://{}", peer.address)), &steps, words);
+    }
 }

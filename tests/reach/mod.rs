@@ -5,6 +5,7 @@
 mod broker;
 mod docs;
 mod doctor;
+mod h2;
 mod kafka;
 mod server;
 mod tokens;

@@ -105,11 +105,42 @@ impl Authority {
         self.serve_bytes(&about, Wants::Nothing, answer.into_bytes())
     }
 
+    /// Agrees on HTTP/2, and says `first` once a request has begun, then `repeated` until nobody listens any more.
+    pub(super) fn serve_frames(&self, first: Vec<u8>, repeated: Vec<u8>) -> String {
+        let mut config = self.config(&CertificateParams::new(vec!["localhost".to_owned()]).unwrap(), Wants::Nothing);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let config = Arc::new(config);
+        let port = listen(move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, stream);
+            // The preface, then frames up to one with headers: each has 9 bytes before its payload.
+            let mut preface = [0; 24];
+            let mut is_begun = stream.read_exact(&mut preface).is_ok();
+            while is_begun {
+                let mut head = [0; 9];
+                is_begun = stream.read_exact(&mut head).is_ok();
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+                is_begun &= stream.read_exact(&mut vec![0; length]).is_ok();
+                if head[3] == 1 {
+                    break;
+                }
+            }
+            let mut goes_on = is_begun && stream.write_all(&first).and_then(|()| stream.flush()).is_ok();
+            let repeated = repeated.repeat(if repeated.is_empty() { 0 } else { 16_384_usize.div_ceil(repeated.len()) });
+            while goes_on && !repeated.is_empty() {
+                goes_on = stream.write_all(&repeated).and_then(|()| stream.flush()).is_ok();
+            }
+            stream.conn.send_close_notify();
+            stream.flush().unwrap_or_default();
+        });
+        format!("https://localhost:{port}")
+    }
+
     fn serve_with(&self, about: &CertificateParams, wants: Wants) -> String {
         self.serve_bytes(about, wants, ANSWER.to_vec())
     }
 
-    fn serve_bytes(&self, about: &CertificateParams, wants: Wants, answer: Vec<u8>) -> String {
+    fn config(&self, about: &CertificateParams, wants: Wants) -> ServerConfig {
         let (certificate, key) = self.signed(about);
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
@@ -125,7 +156,11 @@ impl Authority {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        builder.with_single_cert(chain, key).unwrap()
+    }
+
+    fn serve_bytes(&self, about: &CertificateParams, wants: Wants, answer: Vec<u8>) -> String {
+        let config = Arc::new(self.config(about, wants));
         let port = listen(move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream);

@@ -8,6 +8,7 @@
 mod arriving;
 mod bodies;
 mod brokers;
+mod canary;
 mod clients;
 mod http;
 mod kafka;

@@ -5,7 +5,6 @@ use super::{TRACE, run, run_at, text};
 use crate::manners::server::Server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hopscope::model::SourceKind;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -13,14 +12,14 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// Each has a sign that percent, JSON and HTML forms write differently.
-const HEADER: &str = "canary-header-51d0c7";
-const VARIABLE: &str = "canary-variable-9be214";
-const FILE: &str = "canary-file-e03a6f";
+pub(super) const HEADER: &str = "canary-header-51d0c7";
+pub(super) const VARIABLE: &str = "canary-variable-9be214";
+pub(super) const FILE: &str = "canary-file-e03a6f";
 const OTHER_FILE: &str = "canary-other-file-77c1d8";
 const ADDRESS: &str = "canary-address-2f60ab";
 const COMMAND: &str = "canary&command/4d17e2";
 const PASSWORD_FILE: &str = "canary/password+file-0a9c4e";
-const PASSWORD_VARIABLE: &str = "canary\"password=variable-66d1";
+pub(super) const PASSWORD_VARIABLE: &str = "canary\"password=variable-66d1";
 const PASSWORD_COMMAND: &str = "canary password?command-b31f";
 const HEADER_FILE: &str = "canary-header-file-c8e55a";
 const HEADER_VARIABLE: &str = "canary-header-variable-1f09";
@@ -29,7 +28,7 @@ const CLIENT: &str = "canary/client secret-5e90b2";
 const TOKEN: &str = "canary-fetched-token-a41d";
 const KEY: &str = "canary/aws+key-70c3f8";
 const SESSION: &str = "canary/aws+session==2b6d";
-const ALL: [&str; 16] = [
+pub(super) const ALL: [&str; 16] = [
     HEADER,
     VARIABLE,
     FILE,
@@ -50,7 +49,7 @@ const ALL: [&str; 16] = [
 
 /// The forms of a canary that no output may hold: as it is, as JSON writes it, percent-encoded, and in base64 alone, behind
 /// a user, and as SASL sends it.
-fn forms(canary: &str) -> Vec<String> {
+pub(super) fn forms(canary: &str) -> Vec<String> {
     let percent: String = canary
         .bytes()
         .map(|byte| {
@@ -67,11 +66,16 @@ fn forms(canary: &str) -> Vec<String> {
     let mut all = vec![canary.to_owned(), json.trim_matches('"').to_owned(), percent.to_lowercase(), percent];
     // The last group may hold other bytes behind it.
     all.extend(encoded.map(|text| text[..text.len() - 4].to_owned()));
+    // Behind other bytes it begins at one of three places of a group; only groups of its own bytes alone are certain.
+    all.extend((1..3).map(|shift| {
+        let text = BASE64.encode([&vec![b' '; shift][..], canary.as_bytes()].concat());
+        text[4..text.len() - 4].to_owned()
+    }));
     all
 }
 
 /// Says which canary stands in a text, and where.
-fn found(text: &str) -> Option<(&'static str, String)> {
+pub(super) fn found(text: &str) -> Option<(&'static str, String)> {
     ALL.into_iter().find_map(|canary| {
         let form = forms(canary).into_iter().find(|form| text.contains(form.as_str()))?;
         let line = text.lines().find(|line| line.contains(&form)).unwrap_or_default();
@@ -80,7 +84,7 @@ fn found(text: &str) -> Option<(&'static str, String)> {
 }
 
 /// What a server does about a request.
-type Manner = (&'static str, fn(&[u8]) -> Vec<Act>);
+pub(super) type Manner = (&'static str, fn(&[u8]) -> Vec<Act>);
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
     let length = body.len();
@@ -95,7 +99,7 @@ fn echo(status: &str, request: &[u8]) -> Vec<Act> {
     answer(status, "", &headers.replace("\r\n", " "))
 }
 
-const MANNERS: &[Manner] = &[
+pub(super) const MANNERS: &[Manner] = &[
     ("answers", |_| answer("200 OK", "", r#"{"data":["shop"],"status":"success"}"#)),
     ("repeats the headers of what it refuses", |request| echo("401 Unauthorized", request)),
     ("repeats the headers of what it cannot do", |request| echo("500 Internal Server Error", request)),
@@ -164,7 +168,7 @@ const LOOKING: &[&[&str]] = &[
 ];
 
 /// Runs every verb and returns the outputs, and the files left behind, that hold a canary.
-fn leaks(name: &str, config: &str, variables: &[(&str, &str)], verbs: &[&[&str]]) -> Vec<String> {
+pub(super) fn leaks(name: &str, config: &str, variables: &[(&str, &str)], verbs: &[&[&str]]) -> Vec<String> {
     let mut leaks = Vec::new();
     for verb in verbs {
         let home = TempDir::new().unwrap();
@@ -197,9 +201,32 @@ fn secret_file(home: &TempDir, name: &str, content: &str) -> String {
 /// A canary, the lines of a source's section that bring it, and the environment.
 type Way = (&'static str, String, Vec<(String, String)>);
 
+/// Verbs that ask a proxy for Kafka.
+const ASKING_QUEUES: &[&[&str]] = &[
+    &["now", "-v"],
+    &["now", "-v", "-o", "json"],
+    &["queue", "lag", "-v"],
+    &["queue", "lag", "-o", "json"],
+    &["doctor", "-v"],
+    &["doctor", "-o", "json"],
+    &["--print", "text", "--keys", "<Enter>"],
+];
+
+/// A section of a profile, and the verbs that ask its source.
+#[derive(Clone, Copy)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) asking: &'static [&'static [&'static str]],
+}
+
+pub(super) const JAEGER: Section = Section { name: "jaeger", asking: ASKING };
+pub(super) const TEMPO: Section = Section { name: "tempo", asking: ASKING };
+pub(super) const LOKI: Section = Section { name: "loki", asking: ASKING };
+pub(super) const REST: Section = Section { name: "kafka_rest", asking: ASKING_QUEUES };
+
 /// Every way in which a secret can be given to one kind of source.
-fn ways(source: SourceKind, home: &TempDir) -> Vec<Way> {
-    let variable = format!("HOPSCOPE_{}_TOKEN_FILE", source.name().to_uppercase());
+fn ways(section: Section, home: &TempDir) -> Vec<Way> {
+    let variable = format!("HOPSCOPE_{}_TOKEN_FILE", section.name.to_uppercase());
     let other = secret_file(home, "other", OTHER_FILE);
     let none = Vec::new;
     let printed = |name: &str, canary: &str| {
@@ -208,33 +235,39 @@ fn ways(source: SourceKind, home: &TempDir) -> Vec<Way> {
     };
     let user = |lines: String| format!("user = \"reader\"\n{lines}");
     let exported = |canary: &str| vec![("SHOP_SECRET".to_owned(), canary.to_owned())];
-    vec![
+    let mut all = vec![
         (HEADER, format!("headers = {{ X-Api-Key = \"{HEADER}\" }}"), none()),
         (VARIABLE, "token_env = \"SHOP_SECRET\"".to_owned(), exported(VARIABLE)),
         (FILE, format!("token_file = \"{}\"", secret_file(home, "token", FILE)), none()),
-        (OTHER_FILE, String::new(), vec![(variable, other)]),
         (COMMAND, format!("token_command = {}", printed("c", COMMAND)), none()),
         (PASSWORD_FILE, user(format!("password_file = \"{}\"", secret_file(home, "p", PASSWORD_FILE))), none()),
         (PASSWORD_VARIABLE, user("password_env = \"SHOP_SECRET\"".to_owned()), exported(PASSWORD_VARIABLE)),
         (PASSWORD_COMMAND, user(format!("password_command = {}", printed("q", PASSWORD_COMMAND))), none()),
+    ];
+    if section.name == REST.name {
+        return all;
+    }
+    all.extend([
+        (OTHER_FILE, String::new(), vec![(variable, other)]),
         (HEADER_FILE, format!("headers_file = {{ X-Api-Key = \"{}\" }}", secret_file(home, "h", HEADER_FILE)), none()),
         (HEADER_VARIABLE, "headers_env = { X-Api-Key = \"SHOP_SECRET\" }".to_owned(), exported(HEADER_VARIABLE)),
         (HEADER_COMMAND, format!("headers_command = {{ X-Api-Key = {} }}", printed("k", HEADER_COMMAND)), none()),
-    ]
+    ]);
+    all
 }
 
 /// Every way meets every server, and every server every verb: which verb it is goes round.
-fn check(source: SourceKind) {
+fn check(section: Section) {
     let home = TempDir::new().unwrap();
     let wrong = Mutex::new(Vec::new());
-    let ways = ways(source, &home);
-    assert!(ways.len() >= ASKING.len(), "else some server would not meet some verb");
+    let ways = ways(section, &home);
+    assert!(ways.len() >= section.asking.len(), "else some server would not meet some verb");
     // Most of the time is spent in waiting for another try.
     std::thread::scope(|scope| {
         for (number, way) in ways.iter().enumerate() {
             let wrong = &wrong;
             scope.spawn(move || {
-                let found = check_way(source, number, way);
+                let found = check_way(section, number, way);
                 wrong.lock().unwrap().extend(found);
             });
         }
@@ -242,20 +275,21 @@ fn check(source: SourceKind) {
     super::none(&wrong.into_inner().unwrap());
 }
 
-fn check_way(source: SourceKind, number: usize, (canary, lines, variables): &Way) -> Vec<String> {
+fn check_way(section: Section, number: usize, (canary, lines, variables): &Way) -> Vec<String> {
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let source = section.name;
     let settings = |address: &str| format!("[profile.shop.{source}]\nurl = \"http://{address}\"\n{lines}\n");
     let looking = [LOOKING[0], LOOKING[1 + number % (LOOKING.len() - 1)]];
     let mut wrong = leaks("settings", &settings("127.0.0.1:9"), &variables, &looking);
     for (turn, (name, manner)) in MANNERS.iter().enumerate() {
         let peer = Peer::start(Framing::Http, Arc::new(move |_, request| manner(request)));
-        let verb = ASKING[(number + turn) % ASKING.len()];
+        let verb = section.asking[(number + turn) % section.asking.len()];
         wrong.extend(leaks(&format!("{source} that {name}"), &settings(&peer.address), &variables, &[verb]));
         let texts = peer.texts();
         let basic = BASE64.encode(format!("reader:{canary}"));
         let came = |request: &String| request.contains(canary) || request.contains(&basic);
         // Logs are asked of Loki alone. The probe for TLS is no request.
-        let is_asked = source == SourceKind::Loki || verb[0] != "logs";
+        let is_asked = source == LOKI.name || verb[0] != "logs";
         let arrived = is_asked != texts.is_empty() && texts.iter().filter(|text| text.contains("HTTP/1.1")).all(came);
         if !arrived {
             wrong.push(format!("{source} that {name}: {canary} did not come with each request of {verb:?}: {texts:?}"));
@@ -266,12 +300,22 @@ fn check_way(source: SourceKind, number: usize, (canary, lines, variables): &Way
 
 #[test]
 fn jaeger_gets_its_secrets_and_nobody_else_does() {
-    check(SourceKind::Jaeger);
+    check(JAEGER);
+}
+
+#[test]
+fn tempo_gets_its_secrets_and_nobody_else_does() {
+    check(TEMPO);
+}
+
+#[test]
+fn a_rest_proxy_gets_its_secrets_and_nobody_else_does() {
+    check(REST);
 }
 
 #[test]
 fn loki_gets_its_secrets_and_nobody_else_does() {
-    check(SourceKind::Loki);
+    check(LOKI);
 }
 
 /// One source's secret does not go to the other.

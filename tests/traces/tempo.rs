@@ -98,6 +98,32 @@ async fn a_story_from_tempo_is_the_story_from_jaeger() {
     assert!(case.journey.gaps.iter().any(gap), "{:?}", case.journey.gaps);
 }
 
+/// What nobody knows is searched for in every window and place, and each source is asked as seldom as it allows: a leader
+/// once an instant for all of its partitions, the log of a partition once where the wider window holds no more of it, and
+/// Tempo once a window for all names. Jaeger takes one name and one service at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_id_costs_few_requests() {
+    let running = served(TempoRelease::V3_0, TempoHabits::default()).await;
+    for (profile, traces, most) in
+        [(with_tempo(&running), SourceKind::Tempo, 4), (profile(&running), SourceKind::Jaeger, 122)]
+    {
+        let case = story(&profile, "ord-nowhere").await;
+        assert!(case.is_complete() && case.spans.is_empty(), "{:?}", case.coverage);
+        let made = |part: &str, source: SourceKind| {
+            let of = |one: &&hopscope::model::Exchange| one.source == source && one.request.as_str().contains(part);
+            case.exchanges.iter().filter(of).count()
+        };
+        let scanned = case.queries.iter().filter(|query| query.what.as_str().starts_with("scan ")).count();
+        // Two leaders, three windows; on a slow machine each of the first two is asked about once more.
+        assert!((4..=10).contains(&made("--time 1", SourceKind::Kafka)), "{}", made("--time 1", SourceKind::Kafka));
+        assert!(scanned > 40 && made("kcat -C", SourceKind::Kafka) <= scanned / 3, "{scanned} scans");
+        let all = [(SourceKind::Kafka, 60), (SourceKind::Loki, 17), (traces, most)];
+        for (source, most) in all {
+            assert!(made("", source) <= most, "{source} was asked {} times", made("", source));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_over_the_limit_is_a_part_or_a_refusal_and_never_absent() {
     for release in [TempoRelease::V2_8, TempoRelease::V2_4] {

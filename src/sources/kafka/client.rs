@@ -2,6 +2,7 @@
 
 use super::door::Door;
 use super::question::Question;
+use super::since::Instants;
 use super::wire::{Broken, Connection};
 use crate::config::KafkaEndpoint;
 use crate::model::queue::{Broker, Partition, Topic};
@@ -26,6 +27,7 @@ pub struct Kafka {
     door: Arc<Door>,
     connections: Mutex<HashMap<String, Arc<Connection>>>,
     routes: tokio::sync::Mutex<Option<(Instant, Arc<Layout>)>>,
+    instants: Mutex<HashMap<String, Arc<Instants>>>,
     /// How many there are, 0 while nothing is known.
     brokers: AtomicUsize,
 }
@@ -45,6 +47,7 @@ impl Kafka {
             door: Arc::new(Door::new(endpoint)),
             connections: Mutex::default(),
             routes: tokio::sync::Mutex::default(),
+            instants: Mutex::default(),
             brokers: AtomicUsize::new(0),
         }
     }
@@ -55,6 +58,11 @@ impl Kafka {
             all.entry(address.to_owned())
                 .or_insert_with(|| Arc::new(Connection::new(address.to_owned(), Arc::clone(&self.door)))),
         )
+    }
+
+    /// Returns what a leader said about instants.
+    pub(super) fn instants(&self, address: &str) -> Arc<Instants> {
+        Arc::clone(self.instants.lock().expect("no holder panics").entry(address.to_owned()).or_default())
     }
 
     /// Returns a command line with what it needs to enter this cluster.

@@ -20,6 +20,7 @@ mod repeat;
 mod sasl;
 mod settled;
 mod shape;
+mod since;
 mod topics;
 mod transactions;
 mod way;

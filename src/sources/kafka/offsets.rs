@@ -35,7 +35,7 @@ pub(super) struct Offset {
 }
 
 /// Offsets of one broker's partitions, each with its offset or its error.
-type Offsets = Vec<(SmolStr, i32, Result<Offset, i16>)>;
+pub(super) type Offsets = Vec<(SmolStr, i32, Result<Offset, i16>)>;
 
 /// A partition by its place in the layout: topic, then partition.
 pub(super) type Place = (usize, usize);
@@ -77,7 +77,7 @@ impl Question<'_> {
         Ok(offset.filter(|offset| *offset >= 0))
     }
 
-    async fn list_offsets(
+    pub(super) async fn list_offsets(
         &self,
         address: &str,
         asked: &BTreeMap<&str, Vec<i32>>,

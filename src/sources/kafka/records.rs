@@ -8,7 +8,7 @@ use crate::decode::batches::{self, Decoded, Reading};
 use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
 use crate::model::record::TransactionEnd;
-use crate::model::{Answer, Coordinate, Fault, FaultKind, Header, Keep, Note, Record, Rows, ScanFrom};
+use crate::model::{Answer, Coordinate, Fault, FaultKind, Header, Keep, Note, Record, Rows, ScanFrom, Timestamp};
 use crate::sources::shell::word;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest};
@@ -178,6 +178,23 @@ impl Question<'_> {
         })
     }
 
+    /// Returns the first offset at or after an instant. A leader that has moved is looked up once.
+    async fn first(
+        &self,
+        layout: &mut Arc<Layout>,
+        place: (&str, i32),
+        at: Timestamp,
+    ) -> Result<Result<Option<i64>, i16>, Fault> {
+        // Times below zero name places instead, and nothing was written before 1970.
+        let time = at.millis().max(0);
+        let found = self.since(layout, place, time).await?;
+        if !found.is_err_and(has_moved) || !self.may_refresh() {
+            return Ok(found);
+        }
+        *layout = self.new_routes().await?;
+        self.since(layout, place, time).await
+    }
+
     /// Returns the records of a range that are worth keeping. Those of aborted transactions are left out and counted.
     pub(super) async fn scan(
         &self,
@@ -199,11 +216,21 @@ impl Question<'_> {
                 let end = self.offset_at(&layout, place, END).await?.unwrap_or(0);
                 (end - i64::from(count)).max(0)
             }
-            // Times below zero name places instead, and nothing was written before 1970.
-            ScanFrom::Time(at) => match self.offset_at(&layout, place, at.millis().max(0)).await? {
-                Some(offset) => offset,
+            ScanFrom::Time(at) | ScanFrom::Earlier { at, .. } => match self.first(&mut layout, place, at).await? {
+                Ok(Some(offset)) => {
+                    if let ScanFrom::Earlier { read, .. } = from
+                        && self.first(&mut layout, place, read).await? == Ok(Some(offset))
+                    {
+                        return nothing(notes);
+                    }
+                    offset
+                }
                 // Nothing was written since.
-                None => return nothing(notes),
+                Ok(None) => return nothing(notes),
+                Err(code) => {
+                    notes.push(refusal(code, &format!("offsets of {topic}-{partition}")));
+                    return nothing(notes);
+                }
             },
         };
         let size = if limit <= FEW { RECORD_BYTES } else { FETCH_BYTES };

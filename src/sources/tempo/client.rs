@@ -8,7 +8,7 @@ use crate::model::{
     Answer, Ask, Exchange, Fault, FaultKind, Nanos, Note, Reply, Rows, SafeText, SourceKind, SpanStatus, SpanStore,
     Timestamp, TraceId, Window,
 };
-use crate::sources::checkup::WayIn;
+use crate::sources::checkup::{Step, WayIn};
 use crate::sources::http::{Fetched, Http, looks_like_html};
 use crate::sources::lease::Budget;
 use crate::sources::traces::{Feed, Form, NOT_FOUND, carries, count, keep, note, traces_with};
@@ -119,15 +119,20 @@ impl Tempo {
         self.http.fault(FaultKind::Failed, &asked, came, "check the URL and its base path (http_api_prefix)")
     }
 
+    /// Says whether only the first version of reading by id is there, as far as is known.
+    pub(super) fn is_old(&self) -> bool {
+        self.is_old.load(Ordering::Relaxed)
+    }
+
     /// Reads one trace. An unknown one is an empty store.
-    async fn read(
+    pub(super) async fn read(
         &self,
         budget: &Budget,
         id: TraceId,
         sight: Option<Sight<'_>>,
         made: &mut Vec<Exchange>,
     ) -> Found<(SpanStore, Vec<Note>)> {
-        if !self.is_old.load(Ordering::Relaxed) {
+        if !self.is_old() {
             match self.read_from(budget, &format!("/api/v2/traces/{id}"), sight, made).await? {
                 Some(found) => return Ok(found),
                 // The new route answers an unknown id with 200, so this route is missing.
@@ -254,13 +259,13 @@ impl Tempo {
     }
 
     /// Says whether the newest part is left out; a server that tells no version may do so.
-    fn cuts_off(&self) -> bool {
+    pub(super) fn cuts_off(&self) -> bool {
         let major =
             self.version.get().and_then(|version| version.trim_start_matches('v').split('.').next()?.parse().ok());
         major.is_none_or(|major: u32| major >= 3)
     }
 
-    fn http_now(&self) -> Timestamp {
+    pub(super) fn http_now(&self) -> Timestamp {
         let ours = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
         Timestamp(ours).plus(self.http.clock_offset().unwrap_or_default())
     }
@@ -326,6 +331,10 @@ impl Source for Tempo {
 
     fn clock_offset(&self) -> Option<Nanos> {
         self.http.clock_offset()
+    }
+
+    fn examine<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Vec<Step>> {
+        Box::pin(self.steps(budget))
     }
 
     fn identify<'a>(&'a self, budget: &'a Budget) -> BoxFuture<'a, Result<SafeText, Fault>> {

@@ -7,6 +7,7 @@
 //! the newest, so a full answer is a note.
 
 mod client;
+mod doctor;
 mod query;
 mod search;
 
