@@ -1,8 +1,8 @@
 //! Turns bytes, attributes, headers and texts of the field into the words of `model`.
 //!
 //! Owns wire shapes (Jaeger's two dialects, Loki's answers, Kafka's record batches, the lists of the REST proxy), the table of attribute names over
-//! all generations of the conventions, the families of retry and dead-letter headers, and the recognition of ids in
-//! texts. It does no IO, reads no clock, and never fails: broken input becomes a note with its place, the rest is
+//! all generations of the conventions, the families of retry and dead-letter headers, the recognition of ids in
+//! rows and texts, and of lines that are signs of trouble. It does no IO, reads no clock, and never fails: broken input becomes a note with its place, the rest is
 //! kept. It knows nothing of requests, journeys or screens.
 //!
 //! Each family of headers is one file in `headers` and one line in its list.
@@ -17,4 +17,5 @@ pub mod logline;
 pub mod loki;
 pub mod otlp;
 pub mod rest;
+pub mod signs;
 pub mod stream;

@@ -5,6 +5,7 @@ use hopscope::config::{self, Layers, file, keys as settings};
 use hopscope::correlate::{Hunt, Settings, Step};
 use hopscope::decode::headers::{self as families, propagation};
 use hopscope::decode::instrumentation as instrumentations;
+use hopscope::decode::signs as troubles;
 use hopscope::decode::stream::{Framer, Next, Notes, Shape};
 use hopscope::decode::{attributes as conventions, batches as batch, ids as tokens, jaeger as internal};
 use hopscope::decode::{logline as line, loki as lines, otlp as v3, rest as rest_proxy};
@@ -280,6 +281,17 @@ pub fn logline(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let read = line::read(&text);
     assert!(!read.message.contains('\n'), "a message is one line: {:?}", read.message);
+}
+
+/// No field of a sign holds what a terminal would obey, and each one stands in the line.
+pub fn signs(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(sign) = troubles::sign(&text) {
+        for field in [&sign.group, &sign.client, &sign.name].into_iter().flatten() {
+            assert!(text.contains(field.as_str()) && !field.contains(char::is_control), "{field:?}");
+        }
+        assert!(sign.reason.is_none_or(|reason| !reason.contains(char::is_control)), "a control in a reason");
+    }
 }
 
 pub fn rest(bytes: &[u8]) {

@@ -25,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("otlp", readers::otlp),
     ("properties", readers::properties),
     ("rest", readers::rest),
+    ("signs", readers::signs),
     ("story", readers::story),
     ("stream", readers::stream),
     ("text", readers::text),
