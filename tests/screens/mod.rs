@@ -54,7 +54,9 @@ fn check(name: &str, shown: &Shown<'_>) {
     let id = (!shown.example.is_empty()).then(|| library().example(shown.example));
     let mut app = app(shown.answers, id.as_deref(), shown.look);
     let screen = headless::play(&mut app, &keys::script(shown.keys).unwrap(), shown.size, || false);
-    insta::assert_snapshot!(name, headless::write(&screen, shown.form));
+    // How many bytes a source sent depends on which of two questions at once was first.
+    let bytes = regex_lite::Regex::new(r"\d+ bytes received").unwrap();
+    insta::assert_snapshot!(name, bytes.replace(&headless::write(&screen, shown.form), "N bytes received"));
 }
 
 #[test]

@@ -18,9 +18,9 @@ use smol_str::ToSmolStr;
 const SEVERAL: i16 = 8;
 /// The newest version that names topics by their names.
 const NAMES: i16 = 9;
-/// Groups asked about in one request: enough that the way there costs little, few enough that an answer is decoded while the
-/// broker is at work on the next one.
-const GROUPS: usize = 250;
+/// Groups asked about in one request: as many as there are in all but the largest clusters, so that requests grow with brokers.
+/// Smaller pieces, decoded while the broker is at work on the next one, saved a tenth of the time of 1,000 groups (4.3.1).
+const GROUPS: usize = 1_000;
 /// Such requests under way at one broker.
 const AT_ONCE: usize = 2;
 
