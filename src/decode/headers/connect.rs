@@ -9,6 +9,7 @@ fn read(headers: &Headers<'_>) -> Trail {
     Trail {
         origin: headers.coordinate("__connect.errors.topic", "__connect.errors.partition", "__connect.errors.offset"),
         exception: headers.text("__connect.errors.exception.class.name"),
+        reason: headers.line("__connect.errors.exception.message"),
         ..Trail::default()
     }
 }

@@ -10,6 +10,9 @@ fn read(headers: &Headers<'_>) -> Trail {
         origin: headers.coordinate("dlq-original-topic", "dlq-original-partition", "dlq-original-offset"),
         attempt: count(headers.decimal("dlq-attempts").map(|before| before.saturating_add(1))),
         exception: headers.text("dlq-error-class").or_else(|| headers.text("dlq-reason")),
+        reason: headers.line("dlq-reason"),
+        topic: headers.text("dlq-original-topic"),
+        failed: headers.instant("dlq-failed-at"),
         ..Trail::default()
     }
 }

@@ -10,6 +10,7 @@ fn read(headers: &Headers<'_>) -> Trail {
         origin: headers.coordinate("source_topic", "source_partition", "source_offset"),
         group: headers.text("source_consumer_group"),
         attempt: count(headers.decimal("source_attempts").map(|before| before.saturating_add(1))),
+        topic: headers.text("source_topic"),
         ..Trail::default()
     }
 }

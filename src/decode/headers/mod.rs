@@ -5,18 +5,23 @@
 //! wrong number is worse than none. Where a header repeats, the family says which one is the newest.
 //! Must not know: records of other topics, journeys, topic names. Copy `connect.rs` when adding a family.
 
+mod camel;
 mod connect;
 mod homegrown;
+mod identity;
 mod karafka;
 mod masstransit;
 mod nservicebus;
 pub mod propagation;
 mod read;
 mod rebus;
+mod redpanda;
+pub mod schema;
 mod share;
 mod smallrye;
 mod spring;
 mod streams;
+mod uforwarder;
 mod watermill;
 
 use crate::model::{Coordinate, Record, Timestamp};
@@ -41,6 +46,51 @@ pub struct Trail {
     pub due: Option<Timestamp>,
     /// Class of the exception, the handler's own where the family tells it apart from the framework's.
     pub exception: Option<SmolStr>,
+    /// First line of the exception's message, or what is told instead of one.
+    pub reason: Option<SmolStr>,
+    /// The topic it came from, where no whole coordinate is told.
+    pub topic: Option<SmolStr>,
+    /// Time of the first record, or of its first handling.
+    pub first_seen: Option<Timestamp>,
+    /// When handling failed.
+    pub failed: Option<Timestamp>,
+    /// Message id.
+    pub message: Option<MessageName>,
+    /// Correlation id, else conversation id.
+    pub correlation: Option<SmolStr>,
+    /// What the hops before told, the oldest first; empty where the family does not repeat.
+    pub hops: Vec<Hop>,
+    /// Headers of the family whose bytes do not fit what it writes.
+    pub undecoded: Vec<Undecoded>,
+}
+
+/// A message id with what it is unique within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageName {
+    /// Source of events; empty where the id is unique by itself.
+    pub source: SmolStr,
+    /// The id.
+    pub id: SmolStr,
+}
+
+/// One hop to a retry topic or a dead-letter topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// As [`Trail::attempt`].
+    pub attempt: Option<u32>,
+    /// As [`Trail::due`].
+    pub due: Option<Timestamp>,
+}
+
+/// A header that its family writes otherwise: a wrong number is worse than none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecoded {
+    /// Name of the header.
+    pub name: SmolStr,
+    /// Its first bytes in hexadecimal.
+    pub hex: SmolStr,
+    /// How many bytes it has.
+    pub length: usize,
 }
 
 /// One family.
@@ -62,28 +112,49 @@ const FAMILIES: &[Family] = &[
     nservicebus::FAMILY,
     rebus::FAMILY,
     watermill::FAMILY,
+    uforwarder::FAMILY,
+    redpanda::FAMILY,
+    camel::FAMILY,
     homegrown::FAMILY,
 ];
 
-/// Reads a record's headers: the first family that names an origin, else the first that tells anything at all.
+/// Reads a record's headers: the first family that names an origin, else the first that tells anything of the past, else
+/// what could not be decoded. Message and correlation may come from other headers, since frameworks add theirs.
 pub fn trail(record: &Record) -> Trail {
     let mut best = Trail::default();
     for family in FAMILIES {
-        let told = (family.read)(&Headers { record, newest: family.newest });
-        if told == Trail::default() {
+        let headers = Headers::new(record, family.newest);
+        let told = (family.read)(&headers);
+        let undecoded = headers.undecoded();
+        let tells = told != Trail::default();
+        if !tells && undecoded.is_empty() {
             continue;
         }
-        let mut told = Trail { family: family.name, ..told };
+        let mut told = Trail { family: family.name, undecoded, ..told };
         // A record that names itself as its origin points nowhere.
         told.origin = told.origin.filter(|origin| *origin != record.coordinate);
+        told.topic = told.topic.filter(|_| told.origin.is_none());
+        let better = best.family.is_empty() || tells && !best.tells();
         if told.origin.is_some() {
-            return told;
+            best = told;
+            break;
         }
-        if best == Trail::default() {
+        if better {
             best = told;
         }
     }
+    let names = identity::read(&Headers::new(record, Newest::Last));
+    best.message = best.message.or(names.0);
+    best.correlation = best.correlation.or(names.1);
     best
+}
+
+impl Trail {
+    /// Says whether anything was decoded.
+    fn tells(&self) -> bool {
+        let bare = Self { family: self.family, undecoded: self.undecoded.clone(), ..Self::default() };
+        *self != bare
+    }
 }
 
 /// Returns the names of all families.

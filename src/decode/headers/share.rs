@@ -10,7 +10,7 @@ fn read(headers: &Headers<'_>) -> Trail {
         origin: headers.coordinate("__dlq.errors.topic", "__dlq.errors.partition", "__dlq.errors.offset"),
         group: headers.text("__dlq.errors.group"),
         attempt: count(headers.decimal("__dlq.errors.delivery.count").map(|before| before.saturating_add(1))),
-        exception: headers.text("__dlq.errors.message"),
+        exception: headers.line("__dlq.errors.message"),
         ..Trail::default()
     }
 }

@@ -17,6 +17,10 @@ fn read(headers: &Headers<'_>) -> Trail {
             .text("dead-letter-cause-class-name")
             .or_else(|| headers.text("dead-letter-exception-class-name"))
             .or_else(|| headers.text("delayed-retry-exception-class-name")),
+        reason: headers.line("dead-letter-reason").or_else(|| headers.line("delayed-retry-reason")),
+        first_seen: headers
+            .decimal_millis("delayed-retry-first-processing-timestamp")
+            .or_else(|| headers.decimal_millis("delayed-retry-original-timestamp")),
         ..Trail::default()
     }
 }

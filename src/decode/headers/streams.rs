@@ -9,6 +9,7 @@ fn read(headers: &Headers<'_>) -> Trail {
     Trail {
         origin: headers.coordinate("__streams.errors.topic", "__streams.errors.partition", "__streams.errors.offset"),
         exception: headers.text("__streams.errors.exception"),
+        reason: headers.line("__streams.errors.message"),
         ..Trail::default()
     }
 }

@@ -50,6 +50,7 @@ fn each_family_is_read() {
             attempt: Some(3),
             due: Some(Timestamp::from_millis(1_767_258_000_000)),
             exception: Some("com.shop.NoShelf".into()),
+            ..Trail::default()
         },
     );
     let text = |family, prefix: &str, group: Option<&str>, attempt| {
@@ -93,11 +94,6 @@ fn the_newest_of_repeated_headers_is_where_the_family_puts_it() {
 fn what_only_looks_like_a_family_tells_nothing() {
     let nothing = |headers: &[(&str, &[u8])]| assert_eq!(trail(&record(headers)), Trail::default(), "{headers:?}");
     nothing(&[("kafka_original-topics", b"orders"), ("x-retry_topic-attempts", b"2")]);
-    // Text where four bytes belong, and the other way round.
-    nothing(&[("retry_topic-attempts", b"12")]);
-    nothing(&[("delayed-retry-count", &2i32.to_be_bytes())]);
-    // An instant outside all years that a record can come from.
-    nothing(&[("retry_topic-backoff-timestamp", &[0, 0, 2])]);
     let itself: [(&str, &[u8]); 3] = [
         ("__connect.errors.topic", b"copies"),
         ("__connect.errors.partition", b"0"),
@@ -106,7 +102,152 @@ fn what_only_looks_like_a_family_tells_nothing() {
     assert_eq!(trail(&record(&itself)).origin, None, "a record is not its own copy");
     let negative: [(&str, &[u8]); 3] =
         [("source_topic", b"orders"), ("source_partition", b"-1"), ("source_offset", b"4")];
-    nothing(&negative);
+    assert_eq!(trail(&record(&negative)).origin, None);
+}
+
+#[test]
+fn bytes_of_another_family_are_shown_and_never_read_as_a_number() {
+    let check = |name: &str, value: &[u8], hex: &str| {
+        let told = trail(&record(&[(name, value)]));
+        let want = Undecoded { name: name.into(), hex: hex.into(), length: value.len() };
+        assert_eq!(told.undecoded, [want]);
+        assert!(!told.tells(), "{told:?}");
+    };
+    // Text where four bytes belong, and the other way round.
+    check("retry_topic-attempts", b"12", "3132");
+    check("retry_topic-attempts", &2i64.to_be_bytes(), "0000000000000002");
+    check("delayed-retry-count", &2i32.to_be_bytes(), "00000002");
+    check("kafka_original-offset", &2i32.to_be_bytes(), "00000002");
+    check("__connect.errors.partition", b"three", "7468726565");
+    // An instant outside all years that a record can come from.
+    check("retry_topic-backoff-timestamp", &[0, 0, 2], "000002");
+    check("rbs2-deferred-until", b"soon", "736f6f6e");
+    check("source_attempts", &[0xff; 40], &"ff".repeat(16));
+}
+
+#[test]
+fn what_decodes_is_told_beside_what_does_not() {
+    let told = trail(&record(&[("retry_topic-attempts", b"12"), ("kafka_exception-cause-fqcn", b"com.shop.NoShelf")]));
+    assert_eq!((told.attempt, told.exception.as_deref(), told.undecoded.len()), (None, Some("com.shop.NoShelf"), 1));
+}
+
+/// As Java's `BigInteger.toByteArray`: as few bytes as hold the number with its sign.
+fn shortest(number: i64) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let from = (0..7).take_while(|at| bytes[*at] == 0 && bytes[at + 1] < 0x80).count();
+    bytes[from..].to_vec()
+}
+
+#[test]
+fn every_hop_of_a_retry_topic_is_kept_in_order() {
+    let (first, second) = (1_767_258_000_000, 1_767_258_060_000);
+    let told = trail(&record(&[
+        ("retry_topic-attempts", &2i32.to_be_bytes()),
+        ("retry_topic-original-timestamp", &shortest(1_767_257_990_000)),
+        ("retry_topic-backoff-timestamp", &shortest(first)),
+        ("retry_topic-attempts", &3i32.to_be_bytes()),
+        ("retry_topic-backoff-timestamp", &shortest(second)),
+        ("kafka_exception-message", b"Listener failed; no shelf\n\tat a.b"),
+    ]));
+    let hop = |attempt, due| Hop { attempt: Some(attempt), due: Some(Timestamp::from_millis(due)) };
+    assert_eq!(told.hops, [hop(2, first), hop(3, second)]);
+    assert_eq!((told.attempt, told.due), (Some(3), Some(Timestamp::from_millis(second))));
+    assert_eq!(told.first_seen, Some(Timestamp::from_millis(1_767_257_990_000)));
+    assert_eq!(told.reason.as_deref(), Some("Listener failed; no shelf"));
+}
+
+#[test]
+fn frameworks_without_coordinates_tell_topic_times_and_reason() {
+    let instant = |text: &str| Some(Timestamp::from_millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond()));
+    let of = |headers: &[(&str, &[u8])]| trail(&record(headers));
+    let told = of(&[
+        ("NServiceBus.Retries", b"1"),
+        ("NServiceBus.FailedQ", b"orders"),
+        ("NServiceBus.TimeOfFailure", b"2026-11-24 08:54:36:777123 Z"),
+        ("NServiceBus.ExceptionInfo.Message", b"no shelf"),
+        ("NServiceBus.MessageId", b"m-1"),
+        ("NServiceBus.CorrelationId", b"c-1"),
+    ]);
+    assert_eq!(
+        (told.attempt, told.topic.as_deref(), told.reason.as_deref()),
+        (Some(2), Some("orders"), Some("no shelf"))
+    );
+    assert_eq!(told.failed, instant("2026-11-24T08:54:36.777Z"));
+    assert_eq!((told.message.map(|name| name.id).as_deref(), told.correlation.as_deref()), (Some("m-1"), Some("c-1")));
+    let told = of(&[("rbs2-defer-count", b"2"), ("rbs2-deferred-until", b"2026-11-24T09:54:36.7770000+01:00")]);
+    assert_eq!((told.attempt, told.due), (Some(3), instant("2026-11-24T08:54:36.777Z")));
+    let told =
+        of(&[("reason_poisoned", b"no shelf"), ("topic_poisoned", b"orders"), ("subscriber_poisoned", b"kafka")]);
+    assert_eq!((told.family, told.topic.as_deref()), ("watermill", Some("orders")));
+    let told = of(&[("MT-Fault-RedeliveryCount", b"1"), ("MT-Fault-Timestamp", b"2026-11-24T08:54:36.777Z")]);
+    assert_eq!((told.attempt, told.failed), (Some(2), instant("2026-11-24T08:54:36.777Z")));
+    let first = of(&[("delayed-retry-count", b"1"), ("delayed-retry-first-processing-timestamp", b"1767258000000")]);
+    assert_eq!(first.first_seen, Some(Timestamp::from_millis(1_767_258_000_000)));
+}
+
+#[test]
+fn connect_pipelines_and_routes_name_their_origin() {
+    let kafka: [(&str, &[u8]); 3] = [("kafka_topic", b"orders"), ("kafka_partition", b"3"), ("kafka_offset", b"17")];
+    assert_eq!(trail(&record(&kafka)), Trail::default(), "no failure is told");
+    let fallen: Vec<_> = kafka.iter().copied().chain([("fallback_error", &b"connection refused"[..])]).collect();
+    let told = trail(&record(&fallen));
+    assert_eq!((told.family, told.origin), ("redpanda-connect", Some(at("orders", 3, 17))));
+    let (partition, offset) = (3i32.to_be_bytes(), 17i64.to_be_bytes());
+    let told =
+        trail(&record(&[("kafka.TOPIC", b"orders"), ("kafka.PARTITION", &partition), ("kafka.OFFSET", &offset)]));
+    assert_eq!((told.family, told.origin), ("camel", Some(at("orders", 3, 17))));
+}
+
+#[test]
+fn messages_are_named_by_their_frameworks() {
+    let uuid: &[u8] = b"6f1c2a34-9b7d-4e21-8f00-1234567890ab";
+    let check = |headers: &[(&str, &[u8])], want: Option<(&str, &str)>, correlation: Option<&str>| {
+        let told = trail(&record(headers));
+        let message = told.message.as_ref().map(|name| (&*name.source, &*name.id));
+        assert_eq!((message, told.correlation.as_deref(), told.family), (want, correlation, ""), "{headers:?}");
+    };
+    check(&[("ce_id", b"1"), ("ce_source", b"/shop")], Some(("/shop", "1")), None);
+    check(&[("id", uuid)], Some(("", "6f1c2a34-9b7d-4e21-8f00-1234567890ab")), None);
+    check(&[("id", b"17")], None, None);
+    check(&[("correlation_id", b"c-1"), ("content-type", b"application/json")], None, Some("c-1"));
+    check(&[("MessageId", b"m-1"), ("ConversationId", b"c-2")], Some(("", "m-1")), Some("c-2"));
+}
+
+fn varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// A protobuf message of numbers and one text; zeros are left out.
+fn metadata(topic: &str, numbers: [(u64, u64); 4]) -> Vec<u8> {
+    let mut out = vec![2 << 3 | 2];
+    varint(topic.len() as u64, &mut out);
+    out.extend(topic.as_bytes());
+    for (field, number) in numbers.into_iter().filter(|(_, number)| *number != 0) {
+        varint(field << 3, &mut out);
+        varint(number, &mut out);
+    }
+    out
+}
+
+#[test]
+fn schemas_are_told_by_their_wire_formats() {
+    use super::schema::{Schema, of_key, of_value};
+    let mut record = record(&[("__TypeId__", b"com.shop.Order")]);
+    assert_eq!(of_value(&record), Some(Schema::Class("com.shop.Order".into())));
+    record.value = Some(Bytes::from_static(&[0, 0, 0, 1, 2, 9]));
+    assert_eq!((of_value(&record), of_key(&record)), (Some(Schema::Number(258)), None));
+    for no_schema in [&[0, 0, 0, 0, 0, 9][..], &[0, 0, 0, 1, 2], &[1, 0, 0, 1, 2, 9], b""] {
+        record.key = Some(Bytes::copy_from_slice(no_schema));
+        assert_eq!(of_key(&record), None, "{no_schema:?}");
+    }
+    let guid = uuid::Uuid::from_u128(0x6f1c_2a34_9b7d_4e21_8f00_1234_5678_90ab);
+    let value: Vec<u8> = std::iter::once(1).chain(*guid.as_bytes()).collect();
+    record.headers.push(Header { key: Bytes::from_static(b"__value_schema_id"), value: Some(value.into()) });
+    assert_eq!(of_value(&record), Some(Schema::Guid(guid)));
 }
 
 /// All names that any family reads.
@@ -119,6 +260,11 @@ const NAMES: &[&str] = &[
     "__connect.errors.partition",
     "delayed-retry-count",
     "source_offset",
+    "kafka.PARTITION",
+    "rbs2-deferred-until",
+    "NServiceBus.TimeOfFailure",
+    "kafka_dlt-original-timestamp",
+    "__value_schema_id",
     "traceparent",
     "b3",
     "uber-trace-id",
@@ -144,6 +290,31 @@ proptest! {
         let told = trail(&record);
         prop_assert!(told.origin.is_none_or(|origin| origin.partition >= 0 && origin.offset >= 0));
         pointers(&record);
+        schema::of_value(&record);
+        for undecoded in told.undecoded {
+            let sent = headers.iter().any(|(name, value)| *name == undecoded.name && value.len() == undecoded.length);
+            prop_assert!(sent, "{undecoded:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_in_the_key_comes_back(
+        partition in 0i32.., offset in 0i64.., retries in 0u32..1_000_000, millis in 978_307_200_000u64..4_102_444_800_000,
+    ) {
+        let numbers = [(1, u64::from(retries)), (3, partition as u64), (4, offset as u64), (5, millis * 1_000_000)];
+        let mut record = record(&[]);
+        record.key = Some(metadata("orders", numbers).into());
+        let told = trail(&record);
+        prop_assert_eq!((told.family, told.origin), ("uforwarder", Some(at("orders", partition, offset))));
+        prop_assert_eq!(told.first_seen, Some(Timestamp::from_millis(millis as i64)));
+        prop_assert_eq!(told.attempt, (retries < 1_000_000).then_some(retries + 1));
+    }
+
+    #[test]
+    fn a_key_is_rarely_metadata_and_never_breaks(key in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let mut record = record(&[]);
+        record.key = Some(key.into());
+        prop_assert!(trail(&record).origin.is_none_or(|origin| origin.partition >= 0 && origin.offset >= 0));
     }
 
     #[test]
@@ -162,12 +333,7 @@ proptest! {
 
     #[test]
     fn shortest_instants_come_back(millis in 978_307_200_000i64..4_102_444_800_000) {
-        let bytes = millis.to_be_bytes();
-        let short = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap()..];
-        let told = trail(&record(&[("retry_topic-backoff-timestamp", short)]));
-        // A leading bit that is set would make a shortest number negative: the encoder adds a byte then.
-        if short[0] & 0x80 == 0 {
-            prop_assert_eq!(told.due, Some(Timestamp::from_millis(millis)));
-        }
+        let told = trail(&record(&[("retry_topic-backoff-timestamp", &shortest(millis))]));
+        prop_assert_eq!(told.due, Some(Timestamp::from_millis(millis)));
     }
 }

@@ -169,14 +169,14 @@ pub fn of_record(record: &Record) -> Vec<Found> {
     }
     let told = trail(record);
     finds.add(told.origin.map(|origin| Identifier::Record(None, origin)), told.family, Spot::Field);
+    if let Some(message) = told.message {
+        finds.add(Identifier::named(NamedKind::Message, &message.source, &message.id), "message id", Spot::Field);
+    }
     for header in &record.headers {
         let text = |bytes| std::str::from_utf8(bytes).ok();
         let Some((name, value)) = text(&header.key).zip(header.value.as_deref().and_then(text)) else { continue };
-        if name == "ce_id" {
-            // Unique within its source only (CloudEvents 1.0, `id`).
-            let source = record.headers_named("ce_source").flatten().next_back().and_then(|source| text(source));
-            finds.add(Identifier::named(NamedKind::Message, source.unwrap_or_default(), value), name, Spot::Field);
-        } else if names::meaning(name).is_some_and(|meaning| !meaning.is_part()) {
+        // The id of an event is unique within its source only (CloudEvents 1.0), so that it is never taken alone.
+        if name != "ce_id" && names::meaning(name).is_some_and(|meaning| !meaning.is_part()) {
             finds.offer(name, value, Spot::Field);
         }
     }
