@@ -58,7 +58,7 @@ impl World {
         let at = Coordinate { topic: self.queue.topics[topic].name.clone(), partition: partition as i32, offset };
         let facts = &self.queue.groups[group];
         let (role, id) = (facts.role, facts.id.clone());
-        let next = match self.journeys.get_mut(&record.journey) {
+        let next = match self.journeys.get_mut(&record.journey).map(Journey::change) {
             None => Next::Advance(now_ns + MS),
             Some(journey) => {
                 let copy = journey.copy(&at).cloned();

@@ -8,6 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::calls::{Calls, MS, Publish, S, is_first_after};
 use super::journey::Journey;
+use super::project::Shown;
 use super::queue::{Cursor, Group, Partition, Queue, Record, Role, Topic, partition_of};
 use super::rng::Rng;
 use super::scenario::{GroupPlan, OnFailure, Scenario, TopicPlan};
@@ -185,6 +186,7 @@ impl World {
             strikes: BTreeMap::new(),
             skipped: Vec::new(),
             expected: 0,
+            shown: Shown::default(),
         };
         // The planned examples must be visible in the trace store, whatever the dice say.
         let began_ns = self.began_ns;
@@ -251,7 +253,7 @@ impl World {
             headers: publish.headers,
             journey: publish.journey,
         });
-        if let Some(journey) = self.journeys.get_mut(&publish.journey) {
+        if let Some(journey) = self.journeys.get_mut(&publish.journey).map(Journey::change) {
             journey.last_ns = journey.last_ns.max(at_ns).max(publish.due_ns.unwrap_or(0));
             journey.records.push(copy);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::project::Shown;
 use super::truth::{
     Coordinate, Copy, Delivery, DeliveryOutcome, Effect, Operation, Outcome, SpanId, State, TraceId, Truth,
 };
@@ -47,6 +48,8 @@ pub struct Journey {
     pub(super) skipped: Vec<(Coordinate, SmolStr, u64)>,
     /// Deliveries that must happen (groups times original records), to tell when all is done.
     pub(super) expected: usize,
+    /// What the stores hold of it, as long as nothing is added.
+    pub(super) shown: Shown,
 }
 
 /// Level of a log line.
@@ -93,6 +96,12 @@ pub struct LogLine {
 }
 
 impl Journey {
+    /// Says that something is about to be added, so that what was kept of it is made anew.
+    pub(super) fn change(&mut self) -> &mut Self {
+        self.shown = Shown::default();
+        self
+    }
+
     /// Adds a log line.
     pub(super) fn log(&mut self, line: LogLine) {
         self.last_ns = self.last_ns.max(line.at_ns);

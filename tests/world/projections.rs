@@ -1,7 +1,6 @@
 //! Spans and log lines agree with the truth, the defects of their instrumentation included.
 
 use hopscope::world::journey::Journey;
-use hopscope::world::project::lines::lines;
 use hopscope::world::project::spans::View;
 use hopscope::world::project::{Kind, Span, Value};
 use hopscope::world::scenario::HttpClient;
@@ -56,8 +55,7 @@ fn an_unsampled_request_leaves_no_span_of_its_own_trace_but_lines_with_its_id() 
     let world = after(300);
     let journey = world.journeys().find(|journey| !journey.sampled).unwrap();
     assert!(spans(&world, journey).iter().all(|span| span.trace_id != journey.trace_id));
-    let lines = lines(world.scenario(), journey, u64::MAX, &|_, _| true);
-    assert!(lines.iter().any(|line| line.text.contains(&journey.trace_id.to_string())));
+    assert!(journey.lines(world.scenario()).iter().any(|(_, line)| line.text.contains(&journey.trace_id.to_string())));
 }
 
 #[test]
@@ -129,8 +127,12 @@ fn each_stack_has_its_own_names_and_types() {
 fn hostile_bytes_are_in_a_line_a_tag_a_key_and_a_header() {
     let world = after(1_300);
     let journey = world.journeys().find(|journey| journey.hostile).unwrap();
-    let lines = lines(world.scenario(), journey, u64::MAX, &|_, _| true);
-    assert!(lines.iter().any(|line| line.text.contains("\u{1b}[2J") && line.text.contains('\u{202e}')));
+    assert!(
+        journey
+            .lines(world.scenario())
+            .iter()
+            .any(|(_, line)| line.text.contains("\u{1b}[2J") && line.text.contains('\u{202e}'))
+    );
     let tags = spans(&world, journey);
     assert!(tags.iter().flat_map(|span| &span.attributes).any(|(_, value)| value.text().contains('\u{1b}')));
     let audit = journey.records.iter().find(|copy| copy.at.topic == "audit").unwrap();
@@ -138,4 +140,33 @@ fn hostile_bytes_are_in_a_line_a_tag_a_key_and_a_header() {
     assert!(record.key.as_ref().unwrap().contains(&0x1b));
     let broken = record.headers.iter().filter_map(|header| header.value.as_deref());
     assert!(broken.into_iter().any(|value| std::str::from_utf8(value).is_err()));
+}
+
+/// What is kept of a journey is made anew when something is added: looking early changes nothing.
+#[test]
+fn what_is_kept_is_what_would_be_made_now() {
+    let look = |world: &World| {
+        let of = |journey: &Journey| {
+            let signs = journey.signs(world.scenario(), world.queue());
+            let found = spans(world, journey).iter().all(|span| {
+                signs.may_name_service(&span.service)
+                    && signs.may_name_operation(&span.name)
+                    && span.attributes.iter().all(|(name, value)| signs.may_carry(name, &value.text()))
+                    && signs.operations.iter().any(|known| known.1 == span.name && known.3 <= span.end_ns)
+            });
+            assert!(found, "{} has a span without a sign", journey.order_id);
+            (journey.lines(world.scenario()).to_vec(), format!("{signs:?}"))
+        };
+        world.journeys().map(of).collect::<Vec<_>>()
+    };
+    let mut scenario = Scenario::checkout();
+    scenario.mean_gap_ms = 9_000;
+    let mut watched = World::new(scenario.clone(), BEGAN_NS);
+    for second in (0..1_500).step_by(50) {
+        watched.until(BEGAN_NS + second * S);
+        look(&watched);
+    }
+    let mut fresh = World::new(scenario, BEGAN_NS);
+    fresh.until(watched.now_ns());
+    assert!(look(&watched) == look(&fresh), "looking early left something old");
 }

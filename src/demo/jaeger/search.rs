@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::Release;
 use crate::world::World;
+use crate::world::journey::Journey;
 use crate::world::project::spans::View;
 use crate::world::project::{Kind, Span, Value};
 use crate::world::truth::{SpanId, TraceId};
@@ -44,6 +45,9 @@ pub fn find(world: &World, wanted: &Wanted, release: Release) -> Vec<Vec<Span>> 
         if !journey.touches(wanted.start_ns, wanted.end_ns.saturating_add(1)) {
             continue;
         }
+        if !may_match(world, journey, wanted) {
+            continue;
+        }
         let view = View { scenario: world.scenario(), queue: world.queue(), journey };
         let mut traces: BTreeMap<TraceId, Vec<Span>> = BTreeMap::new();
         for span in view.spans(world.now_ns()) {
@@ -54,6 +58,19 @@ pub fn find(world: &World, wanted: &Wanted, release: Release) -> Vec<Vec<Span>> 
     }
     found.truncate(wanted.limit);
     found
+}
+
+/// Whether the journey is worth a closer look: it may hold a span that carries what is wanted.
+fn may_match(world: &World, journey: &Journey, wanted: &Wanted) -> bool {
+    let signs = journey.signs(world.scenario(), world.queue());
+    // What every span of a process carries, or none of them, is not among the signs.
+    let is_common = |name: &str| {
+        matches!(name, "span.kind" | "scope.name" | "scope.version")
+            || resource("").iter().any(|(known, _)| known == name)
+    };
+    wanted.service.as_ref().is_none_or(|service| signs.may_name_service(service))
+        && wanted.operation.as_ref().is_none_or(|operation| signs.may_name_operation(operation))
+        && wanted.tags.iter().all(|(name, value)| is_common(name) || signs.may_carry(name, value))
 }
 
 /// The spans of one trace, empty when there is none.
@@ -74,31 +91,32 @@ pub fn parse_id(text: &str) -> Option<TraceId> {
 /// Services that have spans, in the order in which the newest traces name them.
 pub fn services(world: &World) -> Vec<SmolStr> {
     let mut services: Vec<SmolStr> = Vec::new();
-    for_recent(world, |span| {
-        if !services.contains(&span.service) {
-            services.push(span.service.clone());
+    for (service, _, _) in recent(world) {
+        if !services.contains(service) {
+            services.push(service.clone());
         }
-    });
+    }
     services
 }
 
 /// Names and kinds of the spans of one service, in no order that may be relied on.
 pub fn operations(world: &World, service: &str) -> Vec<(SmolStr, Kind)> {
     let mut operations: Vec<(SmolStr, Kind)> = Vec::new();
-    for_recent(world, |span| {
-        if span.service == service && !operations.iter().any(|known| *known == (span.name.clone(), span.kind)) {
-            operations.push((span.name.clone(), span.kind));
+    for (_, name, kind) in recent(world).filter(|(other, _, _)| *other == service) {
+        if !operations.iter().any(|known| known.0 == *name && known.1 == kind) {
+            operations.push((name.clone(), kind));
         }
-    });
+    }
     operations
 }
 
-fn for_recent(world: &World, mut each: impl FnMut(&Span)) {
+/// Service, name and kind of the spans of the newest journeys.
+fn recent(world: &World) -> impl Iterator<Item = (&SmolStr, &SmolStr, Kind)> {
     const JOURNEYS: usize = 600;
-    for journey in world.journeys().rev().take(JOURNEYS) {
-        let view = View { scenario: world.scenario(), queue: world.queue(), journey };
-        view.spans(world.now_ns()).iter().for_each(&mut each);
-    }
+    let signs = |journey| Journey::signs(journey, world.scenario(), world.queue());
+    let all = world.journeys().rev().take(JOURNEYS).flat_map(move |journey| &signs(journey).operations);
+    let ended = all.filter(|(_, _, _, end_ns)| *end_ns <= world.now_ns());
+    ended.map(|(service, name, kind, _)| (service, name, *kind))
 }
 
 fn matches(span: &Span, wanted: &Wanted, release: Release) -> bool {

@@ -6,7 +6,6 @@ use super::logql::{Matcher, Query, Stage};
 use super::{Release, View};
 use crate::world::World;
 use crate::world::project::Line;
-use crate::world::project::lines::lines;
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
@@ -74,21 +73,30 @@ pub fn scan(world: &World, query: &Query, view: &View<'_>, start_ns: u64, end_ns
         if !journey.touches(start_ns.saturating_sub(skew_ns), end_ns.saturating_add(skew_ns)) {
             continue;
         }
-        let wanted =
-            |service: &str, at_ns: u64| at_ns >= start_ns && at_ns < end_ns && wanted_streams.contains_key(service);
-        for line in lines(world.scenario(), journey, world.now_ns(), &wanted) {
-            entries.extend(pass(query, view.release, &wanted_streams[line.service.as_str()], line));
+        for (_, line) in journey.lines(world.scenario()).iter().filter(|(at_ns, _)| *at_ns <= world.now_ns()) {
+            if (start_ns..end_ns).contains(&line.at_ns)
+                && let Some(stream) = wanted_streams.get(line.service.as_str())
+            {
+                entries.extend(pass(query, view.release, stream, line));
+            }
         }
     }
     entries.sort_by(|a, b| (a.at_ns, &a.stream).cmp(&(b.at_ns, &b.stream)));
     entries
 }
 
-fn pass(query: &Query, release: Release, stream: &Labels, line: Line) -> Option<Entry> {
-    // Most lines fail at the first test of the line, which needs nothing but the line.
-    if let Some(Stage::Line(tests)) = query.stages.first()
-        && !tests.iter().any(|test| test.line(&line.text))
-    {
+fn pass(query: &Query, release: Release, stream: &Labels, line: &Line) -> Option<Entry> {
+    // Most lines fail at the first test, which needs nothing but the line and its labels.
+    let unparsed = |name: &str| {
+        let metadata = line.metadata.iter().filter(|_| release == Release::V3).find(|(known, _)| known == name);
+        metadata.map_or_else(|| stream.get(name).map_or("", String::as_str), |(_, value)| value)
+    };
+    let passes = match query.stages.first() {
+        Some(Stage::Line(tests)) => tests.iter().any(|test| test.line(&line.text)),
+        Some(Stage::Label(matchers)) => matchers.iter().any(|matcher| matcher.test.value(unparsed(&matcher.name))),
+        Some(Stage::Json | Stage::Logfmt) | None => true,
+    };
+    if !passes {
         return None;
     }
     let mut entry = Entry {
@@ -96,7 +104,7 @@ fn pass(query: &Query, release: Release, stream: &Labels, line: Line) -> Option<
         stream: stream.clone(),
         metadata: Labels::new(),
         parsed: Labels::new(),
-        text: line.text,
+        text: line.text.clone(),
     };
     if release == Release::V3 {
         entry.metadata = line.metadata.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();

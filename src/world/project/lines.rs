@@ -23,17 +23,14 @@ pub struct Line {
     pub metadata: Vec<(SmolStr, SmolStr)>,
 }
 
-/// Lines of a journey that were written by `now_ns` and that `wanted` accepts by service and time.
-pub fn lines(scenario: &Scenario, journey: &Journey, now_ns: u64, wanted: &dyn Fn(&str, u64) -> bool) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for line in journey.logs.iter().filter(|line| line.at_ns <= now_ns) {
+/// All lines of a journey, each with the true instant at which it was written.
+pub(super) fn shape_all(scenario: &Scenario, journey: &Journey) -> Vec<(u64, Line)> {
+    let shape_one = |line: &LogLine| {
         let service = scenario.service(&line.service).expect("the scenario was checked");
         let at_ns = line.at_ns.saturating_add_signed(service.skew_ms * 1_000_000);
-        if wanted(&line.service, at_ns) {
-            lines.push(shape(service.log, journey, line, at_ns));
-        }
-    }
-    lines
+        (line.at_ns, shape(service.log, journey, line, at_ns))
+    };
+    journey.logs.iter().map(shape_one).collect()
 }
 
 fn shape(shape: LogShape, journey: &Journey, line: &LogLine, at_ns: u64) -> Line {

@@ -9,8 +9,10 @@ pub mod go;
 pub mod java;
 pub mod lines;
 pub mod python;
+pub mod shown;
 pub mod span;
 pub mod spans;
 
 pub use lines::Line;
+pub use shown::Shown;
 pub use span::{Event, Kind, Link, Span, Value};
