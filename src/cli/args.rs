@@ -74,7 +74,7 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "NAME,...", value_delimiter = ',')]
     pub source: Vec<SourceName>,
     /// Form of the answer; without it, text, or the console where there is a terminal
-    #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name).chain(["jsonl"])))]
+    #[arg(short, long, global = true, value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name).chain(["jsonl", "md"])))]
     pub output: Option<String>,
     /// Theme of the console, by name (see `hopscope theme list`) or by the path of its file
     #[arg(long, global = true, value_name = "NAME|FILE")]
@@ -159,7 +159,7 @@ pub enum Verb {
     },
     /// Examines each source step by step and says what to change
     Doctor,
-    /// The keys of the console
+    /// The keys of the console, and where each binding comes from
     Keys,
     /// Settings and where each came from
     Config {

@@ -10,9 +10,10 @@ use crate::model::SafeText;
 use crate::model::id::Recognised;
 use crate::tui::app::{App, Start};
 use crate::tui::headless::{self, Form};
+use crate::tui::keys::{self, KeyMap};
 use crate::tui::look::{Pen, Signs, depth};
 use crate::tui::stage::Bell;
-use crate::tui::{keys, terminal};
+use crate::tui::terminal;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use tokio::runtime::Runtime;
@@ -42,7 +43,8 @@ pub fn of(
     let _inside = runtime.enter();
     let sources = verbs::open(arguments, profile)?;
     let (pen, look) = (pen(arguments, console)?, settings::look(arguments)?);
-    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, anchor, offers };
+    let keys = KeyMap::of(&console.keys).map_err(Failure::mistakes)?;
+    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, keys, anchor, offers };
     // Mistakes in the times are told before the screen changes; later they cannot come.
     times(arguments)?;
     let asked = arguments.clone();

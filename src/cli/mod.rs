@@ -10,6 +10,7 @@ pub mod desk;
 pub mod doctor;
 pub mod exit;
 mod file;
+pub mod keys;
 pub mod logs;
 pub mod out;
 pub mod profiles;
@@ -49,6 +50,10 @@ pub fn main() -> u8 {
         let fix = "use -o json; jsonl is for: hopscope logs";
         return out.failure(&Failure::mistake("--output", "this verb writes no JSON lines", fix)).code();
     }
+    if arguments.form() == "md" && !matches!(arguments.verb, Some(Verb::Keys)) {
+        let fix = "use -o json or -o text; md is for: hopscope keys";
+        return out.failure(&Failure::mistake("--output", "this verb writes no Markdown", fix)).code();
+    }
     let done = match &arguments.verb {
         Some(Verb::Config { action, file }) => profiles::config(&arguments, *action, file.as_deref(), &out),
         Some(Verb::Theme { action }) => theme::run(&arguments, action, &out),
@@ -58,7 +63,7 @@ pub fn main() -> u8 {
         }
         Some(Verb::Doctor) => doctor::run(&arguments, &out),
         Some(Verb::Logs { action }) => logs::run(&arguments, action, &out),
-        Some(Verb::Keys) => Ok(verbs::keys(&out)),
+        Some(Verb::Keys) => keys::run(&arguments, &out),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),
         Some(Verb::Queue { action }) => queue::run(&arguments, action, &out),

@@ -3,10 +3,11 @@
 use super::args::Arguments;
 use super::file;
 use super::out::Failure;
-use crate::config::{Layers, Loaded, Mistake, keys, load};
+use crate::config::{Layers, Loaded, Mistake, bindings, keys, load};
 use crate::export::Look;
 use crate::investigate::follow::Asked;
 use crate::model::{Nanos, SourceKind, Timestamp, Window};
+use crate::tui::keys::KeyMap;
 use etcetera::BaseStrategy;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -36,7 +37,17 @@ pub fn read(arguments: &Arguments) -> Result<Result<Loaded, Vec<Mistake>>, Failu
     let flags = flags.into_iter().flatten().collect();
     let layers =
         Layers { file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())), variable: &variable, flags };
-    Ok(load(&layers).and_then(|mut loaded| {
+    // What the file says about keys is judged together with the rest.
+    let bound = layers.file.map_or_else(Default::default, |(path, text)| bindings::read(path, text));
+    let loaded = match (load(&layers), KeyMap::of(&bound)) {
+        (Err(mut mistakes), Err(more)) => {
+            mistakes.extend(more);
+            Err(mistakes)
+        }
+        (Ok(_), Err(mistakes)) | (Err(mistakes), Ok(_)) => Err(mistakes),
+        (Ok(loaded), Ok(_)) => Ok(loaded),
+    };
+    Ok(loaded.and_then(|mut loaded| {
         let mistakes: Vec<Mistake> =
             arguments.budget.iter().filter_map(|part| loaded.limit("--budget", part).err()).collect();
         if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }

@@ -5,13 +5,10 @@ use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, signals};
 use crate::config::Profile;
-use crate::export::{Format, format, json};
+use crate::export::{Format, format};
 use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
 use crate::model::Nanos;
 use crate::model::id::{Recognised, recognise, recognise_as};
-use crate::tui::command::{COMMANDS, Entry};
-use crate::tui::keys::KeyMap;
-use serde::Serialize;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tokio::runtime::Runtime;
@@ -70,33 +67,6 @@ pub fn anchor(id: &str, kind: Option<KindName>) -> Result<Recognised, Failure> {
             Failure::mistake("--as", &format!("`{id}` does not fit: {why}"), "leave --as out or correct the id")
         }),
     }
-}
-
-/// `hopscope keys`.
-pub fn keys(out: &Out) -> Exit {
-    #[derive(Serialize)]
-    struct Row {
-        command: &'static str,
-        keys: Vec<String>,
-        does: &'static str,
-    }
-    #[derive(Serialize)]
-    struct KeysReport {
-        schema: &'static str,
-        commands: Vec<Row>,
-        exit: u8,
-    }
-    let map = KeyMap::default();
-    let row = |entry: &Entry| {
-        let keys = map.presses(entry.command).map(|press| press.to_string()).collect();
-        Row { command: entry.name, keys, does: entry.does }
-    };
-    let commands: Vec<Row> = COMMANDS.iter().map(row).collect();
-    if out.is_json() {
-        return out.data(&json::write(&KeysReport { schema: "hopscope/keys/1", commands, exit: 0 }), Exit::Answered);
-    }
-    let line = |row: &Row| format!("{:<15} {:<17} {}\n", row.keys.join(" "), row.command, row.does);
-    out.data(&commands.iter().map(line).fold(String::new(), |all, line| all + &line), Exit::Answered)
 }
 
 /// Opens the sources that are wanted; none at all is a mistake with a remedy.

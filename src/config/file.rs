@@ -80,18 +80,24 @@ impl Walk<'_> {
                 }
                 continue;
             }
+            // `keys = "vim"` is short for the section with its preset alone.
+            let is_preset = full == "keys" && matches!(value.get_ref(), DeValue::String(_));
+            let full = if is_preset { "keys.preset".to_owned() } else { full };
             let Some(known) = keys::find(&full) else {
                 self.unknown(here, name, key.get_ref());
                 continue;
             };
             let there = self.place(value.span().start);
             let raw = match value.get_ref() {
+                DeValue::String(text) if known.kind == Kind::Keys => {
+                    serde_json::to_string(&[text]).expect("texts can be written")
+                }
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) if number.radix() == 10 && matches!(known.kind, Kind::Count | Kind::Bytes) => {
                     number.as_str().to_owned()
                 }
                 DeValue::Boolean(flag) if known.kind == Kind::Flag => flag.to_string(),
-                DeValue::Array(words) if known.kind == Kind::Command => {
+                DeValue::Array(words) if matches!(known.kind, Kind::Command | Kind::Keys) => {
                     let words: Vec<Option<&str>> = words.iter().map(|word| word.get_ref().as_str()).collect();
                     serde_json::to_string(&words).expect("texts can be written")
                 }

@@ -37,6 +37,8 @@ pub enum Kind {
     Protocol,
     /// A SASL mechanism.
     Mechanism,
+    /// A key of the console, or a list of keys.
+    Keys,
 }
 
 /// One setting.
@@ -59,6 +61,8 @@ pub const KEYS: &[Key] = &[
     key("default_profile", Kind::Text, Some("HOPSCOPE_PROFILE")),
     key("theme", Kind::Text, Some("HOPSCOPE_THEME")),
     key("ascii", Kind::Flag, None),
+    key("keys.preset", Kind::Text, None),
+    key("keys.*", Kind::Keys, None),
     key("profile.*.jaeger.url", Kind::Url, Some("HOPSCOPE_JAEGER_URL")),
     key("profile.*.jaeger.tenant", Kind::Text, Some("HOPSCOPE_JAEGER_TENANT")),
     key("profile.*.jaeger.token_env", Kind::SecretName, None),
@@ -274,6 +278,10 @@ pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
                 "this is not a list of a program and its arguments".into(),
                 "write it as [\"vault\", \"read\", \"...\"]",
             )),
+        },
+        Kind::Keys => match serde_json::from_str::<Vec<String>>(value) {
+            Ok(keys) if !keys.is_empty() && keys.iter().all(|key| !key.is_empty()) => Ok(()),
+            _ => Err(("there is no key".into(), "write a key as \"f\", a list as [\"f\", \"Ctrl-g\"], or \"none\"")),
         },
         Kind::Proxy => proxy(value).map(drop),
         Kind::Protocol if super::kafka::PROTOCOLS.iter().any(|one| one.eq_ignore_ascii_case(value)) => Ok(()),

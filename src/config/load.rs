@@ -1,5 +1,6 @@
 //! Puts the layers together: built in, then the file, then the environment, then flags.
 
+use super::bindings::{self, Bindings};
 use super::file::{self, Written};
 use super::kafka;
 use super::keys::{self, KEYS, Kind};
@@ -71,6 +72,8 @@ pub struct Console {
     pub theme: Option<(String, Origin)>,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
+    /// Keys of the file. Whether there are such commands and keys, the console says.
+    pub keys: Bindings,
 }
 
 /// The settings of [`Console`].
@@ -112,7 +115,7 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
     let name = name.unwrap_or_else(|| "default".into());
     for (key, written) in &entries {
         let own = key.strip_prefix("profile.").and_then(|rest| rest.strip_prefix(name.as_str())?.strip_prefix('.'));
-        let is_shared = |key: &str| key.starts_with("limits.") || CONSOLE.contains(&key);
+        let is_shared = |key: &str| key.starts_with("limits.") || key.starts_with("keys.") || CONSOLE.contains(&key);
         if let Some(short) = own.or_else(|| is_shared(key).then_some(key)) {
             values.insert(short.to_owned(), (written.value.clone(), in_file(written)));
         }
@@ -141,6 +144,7 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
     let console = Console {
         theme: values.get("theme").cloned(),
         ascii: values.get("ascii").is_some_and(|(value, _)| value == "true"),
+        keys: bindings::of(path, &entries),
     };
     let settings = values.into_iter().map(|(name, (value, origin))| {
         let secret = name.contains(".headers.");
@@ -373,7 +377,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 40));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 42));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! A new setting is one line in [`keys::KEYS`] and its reading in `load.rs`. Copy `profile.rs` when adding a section.
 
 pub mod aws;
+pub mod bindings;
 mod client_properties;
 pub mod file;
 pub mod kafka;
@@ -21,6 +22,7 @@ pub mod secrets;
 pub mod security;
 
 pub use aws::{Aws, AwsKeys, KeySet};
+pub use bindings::{Binding, Bindings};
 pub use kafka::{ClientCredentials, KafkaEndpoint, Login, Mechanism, Proof};
 pub use limits::Limits;
 pub use load::{Console, Layers, Loaded, Origin, Setting, load};

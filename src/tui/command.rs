@@ -82,7 +82,7 @@ pub enum Command {
 }
 
 /// One line of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The command.
     pub command: Command,

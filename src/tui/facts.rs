@@ -1,5 +1,6 @@
 //! What is known, as the screens read it.
 
+use super::command::Command;
 use super::engine::Dealings;
 use super::keys::KeyMap;
 use crate::export::waterfall::{Folding, Waterfall};
@@ -34,12 +35,12 @@ pub struct Facts {
     /// The keys.
     pub keys: KeyMap,
     /// Commands that cannot be used on the screen that help was asked from, with the reason.
-    pub refusals: Vec<(super::command::Command, &'static str)>,
+    pub refusals: Vec<(Command, &'static str)>,
 }
 
 impl Facts {
     /// Returns what is known at the start.
-    pub fn new(zone: TimeZone) -> Self {
+    pub fn new(zone: TimeZone, keys: KeyMap) -> Self {
         Self {
             now: None,
             is_reading: false,
@@ -51,9 +52,27 @@ impl Facts {
             is_searched: false,
             waterfall: OnceCell::new(),
             zone,
-            keys: KeyMap::default(),
+            keys,
             refusals: Vec::new(),
         }
+    }
+
+    /// Returns the first key of a command, or how to reach it without one.
+    pub fn key(&self, command: Command) -> String {
+        let press = self.keys.presses(command).next();
+        press.map_or_else(|| format!(":{}", command.entry().name), |press| press.to_string())
+    }
+
+    /// Returns a text with the keys of the commands that it names: `{go}` is `:` unless it was bound to another key.
+    pub fn told(&self, text: &str) -> String {
+        let mut told = text.to_owned();
+        for row in self.keys.rows() {
+            let name = format!("{{{}}}", row.entry.name);
+            if told.contains(&name) {
+                told = told.replace(&name, &self.key(row.entry.command));
+            }
+        }
+        told
     }
 
     /// Takes another state of the story.

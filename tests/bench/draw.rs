@@ -11,7 +11,7 @@ use hopscope::model::{Case, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::tui::headless;
-use hopscope::tui::keys::Press;
+use hopscope::tui::keys::{KeyMap, Press};
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
 use hopscope::tui::stage::{Input, Stage};
 use jiff::tz::TimeZone;
@@ -97,8 +97,13 @@ fn main() {
     let mut frames = Vec::new();
     for rows in [1_000, 10_000, 100_000] {
         let theme = themes::built_in("dark").expect("a theme of the program");
-        let start =
-            Start { name: SafeText::own("bench"), zone: TimeZone::UTC, anchor: recognise("ord-1"), offers: Vec::new() };
+        let start = Start {
+            name: SafeText::own("bench"),
+            zone: TimeZone::UTC,
+            keys: KeyMap::default(),
+            anchor: recognise("ord-1"),
+            offers: Vec::new(),
+        };
         let pen = Pen::new(&theme, Depth::Palette, Signs::UNICODE);
         let mut app = App::new(Told(Arc::new(story(rows))), pen, start);
         let key = |text: &str| Input::Key(Press::parse(text).expect("a key").event());

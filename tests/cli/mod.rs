@@ -1,6 +1,7 @@
 //! The program as scripts see it: exit codes, stdout, stderr.
 
 mod demo;
+mod keys;
 mod logs;
 mod profiles;
 mod theme;

@@ -356,6 +356,7 @@ pub fn theme(bytes: &[u8]) {
 pub fn keys(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     drop(hopscope::tui::keys::script(&text));
+    drop(hopscope::tui::keys::KeyMap::of(&config::bindings::read("c.toml", &text)));
     let known = text.split_whitespace().filter_map(Press::parse).count();
     assert!(known <= text.len(), "more keys than letters");
 }

@@ -13,7 +13,7 @@ use hopscope::model::SafeText;
 use hopscope::model::id::recognise;
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::headless::{self, Form};
-use hopscope::tui::keys;
+use hopscope::tui::keys::{self, KeyMap};
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
 use jiff::tz::TimeZone;
 use library::{Answers, Shelf, library};
@@ -33,7 +33,8 @@ fn app(answers: Answers, id: Option<&str>, look: Look) -> App<Shelf> {
         Look::Mono => Pen::new(&themes::built_in("mono").unwrap(), Depth::None, Signs::ASCII),
     };
     let anchor = id.map(|id| recognise(id).unwrap());
-    let start = Start { name: SafeText::own("test"), zone: TimeZone::UTC, anchor, offers: Vec::new() };
+    let keys = KeyMap::default();
+    let start = Start { name: SafeText::own("test"), zone: TimeZone::UTC, keys, anchor, offers: Vec::new() };
     App::new(Shelf::of(answers), pen, start)
 }
 

@@ -53,6 +53,14 @@ const REGISTRIES: &[Registry] = &[
         at_least: 1,
     },
     Registry {
+        folder: "keys",
+        extension: "toml",
+        marker: "",
+        list: "src/tui/keys/presets.rs",
+        line: "(\"*\", include_str!(\"../../../keys/*.toml\"))",
+        at_least: 3,
+    },
+    Registry {
         folder: "themes",
         extension: "toml",
         marker: "",

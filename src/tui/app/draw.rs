@@ -133,16 +133,16 @@ impl<E: Engine> App<E> {
             let text = if view.is_blank() {
                 screen.blank(&self.facts)
             } else if view.faults {
-                "no errors and no warnings here; Esc shows everything"
+                "no errors and no warnings here; {back} shows everything"
             } else {
-                "nothing matches; Esc shows everything"
+                "nothing matches; {back} shows everything"
             };
             self.pen.put(
                 buffer,
                 place.x + 2,
                 place.y + 1,
                 place.width.saturating_sub(2),
-                &SafeText::own(text),
+                &SafeText::new(&self.facts.told(text)),
                 Role::Dim,
             );
             return;

@@ -11,6 +11,7 @@ pub mod view;
 use super::command::Command;
 use super::engine::Engine;
 use super::facts::Facts;
+use super::keys::KeyMap;
 use super::look::Pen;
 use super::screens::{Room, SCREENS, Screen};
 use super::stage::{Input, Stage, Wish};
@@ -79,6 +80,8 @@ pub struct Start {
     pub name: SafeText,
     /// The zone that times are shown in.
     pub zone: TimeZone,
+    /// Which command each key gives.
+    pub keys: KeyMap,
     /// What is followed at once, instead of showing Now.
     pub anchor: Option<Recognised>,
     /// Identities worth trying, each with what it shows; the prompt offers them first.
@@ -91,7 +94,7 @@ impl<E: Engine> App<E> {
         engine.read_now();
         let mut app = Self {
             engine,
-            facts: Facts::new(start.zone),
+            facts: Facts::new(start.zone, start.keys),
             pen,
             views: SCREENS.iter().map(|_| View::default()).collect(),
             screen: 0,
@@ -112,7 +115,7 @@ impl<E: Engine> App<E> {
             offers: start.offers,
         };
         if !app.offers.is_empty() {
-            app.say("press : for IDs worth trying, or f on a row; ? shows the keys");
+            app.tell("press {go} for IDs worth trying, or {follow} on a row; {help} shows the keys");
         }
         if let Some(anchor) = start.anchor {
             app.follow(anchor);
@@ -157,7 +160,7 @@ impl<E: Engine> App<E> {
             self.facts.now = present;
         }
         if was_following && self.facts.is_cut_by_budget() {
-            self.say("budget spent, this is a part: b raises it, R then asks everything again");
+            self.tell("budget spent, this is a part: {budget} raises it, {refresh} then asks everything again");
         }
         self.renew();
     }
@@ -225,6 +228,11 @@ impl<E: Engine> App<E> {
         }
         self.is_stale = true;
         self.catch_up();
+    }
+
+    /// Says a text that names commands; their keys are put in.
+    fn tell(&mut self, text: &str) {
+        self.say(self.facts.told(text));
     }
 
     fn say(&mut self, text: impl Into<SafeText>) {

@@ -26,7 +26,8 @@ impl<E: Engine> App<E> {
             return;
         }
         let Some(command) = self.facts.keys.command(press) else {
-            self.say(format!("{press} has no meaning here; ? shows the keys"));
+            let help = self.facts.key(Command::Lens('0'));
+            self.say(format!("{press} has no meaning here; {help} shows the keys"));
             return;
         };
         self.run(command);
@@ -191,9 +192,9 @@ impl<E: Engine> App<E> {
             Ok(()) if self.is_busy() => self.say("the budget is changed: it holds for what is being asked, too"),
             // Answers are not kept for another question, so there is no asking of the rest alone.
             Ok(()) if self.facts.is_cut_by_budget() => {
-                self.say("the budget is changed: R asks everything of the story again, not the rest alone");
+                self.tell("the budget is changed: {refresh} asks everything of the story again, not the rest alone");
             }
-            Ok(()) => self.say("the budget is changed: R asks again"),
+            Ok(()) => self.tell("the budget is changed: {refresh} asks again"),
             Err((what, fix)) => self.say(format!("{what}: {fix}")),
         }
         self.is_stale = true;
@@ -267,9 +268,9 @@ impl<E: Engine> App<E> {
             self.wish = Some(Wish::End(Vec::new()));
         } else if self.is_busy() {
             self.engine.cancel();
-            self.say("cancelled; what is known so far is shown; Ctrl-c again quits");
+            self.tell("cancelled; what is known so far is shown; {cancel} again quits");
         } else {
-            self.say("nothing is being asked; Ctrl-c again quits");
+            self.tell("nothing is being asked; {cancel} again quits");
         }
     }
 

@@ -9,6 +9,7 @@ use crate::model::lines::LineRow;
 use crate::model::queue::{OpenTransaction, QueueState};
 use crate::model::verdict::{Finding, Severity};
 use crate::model::{Case, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
+use crate::tui::command::Command;
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
@@ -30,7 +31,7 @@ pub fn present(facts: &Facts, subject: Subject) -> Vec<Stripe> {
     let Some(now) = &facts.now else { return Vec::new() };
     match subject {
         Subject::Lamp(at) => lamp(facts, now, at),
-        Subject::Group(at) => group(now, at),
+        Subject::Group(at) => group(facts, now, at),
         Subject::Trace(at) => {
             let Some(row) = now.errors.get(at) else { return Vec::new() };
             vec![
@@ -80,7 +81,7 @@ fn note(note: &Note) -> Stripe {
     Stripe::default().cell(&"note".into(), NAME + 1, Align::Left, Role::Dim).and(note.text.clone(), Role::Warn)
 }
 
-fn group(now: &Now, at: usize) -> Vec<Stripe> {
+fn group(facts: &Facts, now: &Now, at: usize) -> Vec<Stripe> {
     let Some(row) = now.groups.get(at) else { return Vec::new() };
     let mut lines = vec![
         title(row.group.clone()),
@@ -94,7 +95,7 @@ fn group(now: &Now, at: usize) -> Vec<Stripe> {
         lines.push(field("fault", fault.clone()));
     }
     if let Some(next) = &row.next {
-        lines.push(field("next record", format!("{} (f follows it)", next.as_str())));
+        lines.push(field("next record", format!("{} ({} follows it)", next.as_str(), facts.key(Command::Follow))));
     }
     let Some(queues) = &now.queues else { return lines };
     let Some(group) = queues.groups.iter().find(|group| SafeText::new(&group.id) == row.group) else { return lines };
@@ -336,7 +337,7 @@ pub fn repeats<'a>(rows: impl Iterator<Item = Row<'a>>, facts: &Facts) -> Vec<St
             .and(row.text(), Role::Text)
     };
     let mut lines: Vec<Stripe> = rows.take(MOST).map(line).collect();
-    lines.insert(0, title("these repeat the ones above; x shows them in the list"));
+    lines.insert(0, title(facts.told("these repeat the ones above; {fold} shows them in the list")));
     lines
 }
 

@@ -5,6 +5,7 @@ use super::story::{grave, key_of, progress};
 use super::{Item, Room, Screen, Subject, describe, hash, role_of};
 use crate::model::journey::{Fact, Mark, Row};
 use crate::model::{Case, SafeText};
+use crate::tui::command::Command;
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 use std::collections::HashSet;
@@ -75,7 +76,10 @@ impl Screen for Logs {
                 let count = rows.iter().take(last + 1).skip(first).filter(is_line).count();
                 Stripe::of(format!("             {} ", item.mark.sign()), role_of(item.mark))
                     .and(format!("{count} more lines like these until {}", until.at.clock(&facts.zone)), Role::Text)
-                    .and(format!(", {}; x shows them", until.at.since(from.at).human()), Role::Dim)
+                    .and(
+                        format!(", {}; {} shows them", until.at.since(from.at).human(), facts.key(Command::Fold)),
+                        Role::Dim,
+                    )
             }
             _ => Stripe::default(),
         }
@@ -103,9 +107,9 @@ impl Screen for Logs {
 
     fn blank(&self, facts: &Facts) -> &'static str {
         match (&facts.story, facts.is_following) {
-            (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
+            (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first lines",
-            (Some(_), false) => "no line names this identity; 2 says what was searched",
+            (Some(_), false) => "no line names this identity; {story} says what was searched",
         }
     }
 }

@@ -60,7 +60,7 @@ pub trait Screen: Sync {
         None
     }
 
-    /// Returns what is said when there are no items.
+    /// Returns what is said when there are no items; `{go}` stands for the key of that command.
     fn blank(&self, facts: &Facts) -> &'static str;
 }
 
@@ -161,8 +161,8 @@ pub fn hash(what: &impl std::hash::Hash) -> u64 {
 }
 
 /// Says that a budget ended a question early, and how it goes on.
-pub(super) fn spent(next: &str) -> Stripe {
-    Stripe::of(format!("budget spent, this is a part: b raises it, {next}"), Role::Warn)
+pub(super) fn spent(facts: &Facts, next: &str) -> Stripe {
+    Stripe::of(facts.told(&format!("budget spent, this is a part: {{budget}} raises it, {next}")), Role::Warn)
 }
 
 /// Returns the role of a mark.

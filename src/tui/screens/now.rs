@@ -33,7 +33,7 @@ impl Screen for Now {
                 .and(told(now), Role::Dim),
         ];
         if now.lamps.iter().any(Lamp::is_cut_by_budget) {
-            head.push(super::spent("R reads everything again"));
+            head.push(super::spent(facts, "{refresh} reads everything again"));
         }
         head
     }

@@ -33,7 +33,8 @@ impl Screen for Queues {
         if dead > 0 {
             told.push(format!("  E {dead} brokers did not answer"), Role::Error);
         }
-        let when = format!("read at {}; R reads again, f follows the next record", now.at.date_clock(&facts.zone));
+        let keys = facts.told("{refresh} reads again, {follow} follows the next record");
+        let when = format!("read at {}; {keys}", now.at.date_clock(&facts.zone));
         vec![told, Stripe::of(when, Role::Dim)]
     }
 
@@ -98,7 +99,7 @@ impl Screen for Queues {
     fn blank(&self, facts: &Facts) -> &'static str {
         match (&facts.now, facts.is_reading) {
             (None, _) | (Some(_), true) => "waiting for Kafka",
-            (Some(now), false) if now.queues.is_none() => "cannot tell: Kafka did not answer; 9 says why",
+            (Some(now), false) if now.queues.is_none() => "cannot tell: Kafka did not answer; {sources} says why",
             (Some(_), false) => "no consumer group is visible to this user",
         }
     }

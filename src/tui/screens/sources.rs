@@ -40,7 +40,7 @@ impl Screen for Sources {
             head.push(Stripe::of(format!("budget of the newest question: {}", all.words()), role));
         }
         if facts.is_cut_by_budget() {
-            head.push(super::spent("R asks everything of the story again"));
+            head.push(super::spent(facts, "{refresh} asks everything of the story again"));
         }
         head
     }
@@ -139,7 +139,10 @@ impl Screen for Sources {
                     "breaker",
                     breaker.trouble(|at| at.clock(&facts.zone)).unwrap_or_else(|| "closed".to_owned()),
                 ));
-                lines.push(Stripe::of("b changes the budget, R asks every source again", Role::Dim));
+                lines.push(Stripe::of(
+                    facts.told("{budget} changes the budget, {refresh} asks every source again"),
+                    Role::Dim,
+                ));
                 lines
             }
             Subject::Request(at) => {

@@ -7,6 +7,7 @@ use crate::model::coverage::Reach;
 use crate::model::journey::{Fact, Mark, Outcome, Row, RowKind};
 use crate::model::verdict::{Confidence, Finding, Severity};
 use crate::model::{Case, Nanos, SafeText, Timestamp, Verdict};
+use crate::tui::command::Command;
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 use std::ops::Range;
@@ -42,7 +43,7 @@ impl Screen for Story {
         }
         head.push(progress(case, facts));
         if case.is_cut_by_budget() && !facts.is_following {
-            head.push(super::spent("R asks everything of this story again"));
+            head.push(super::spent(facts, "{refresh} asks everything of this story again"));
         }
         head
     }
@@ -106,7 +107,14 @@ impl Screen for Story {
                 };
                 Stripe::of(format!("   {} ", item.mark.sign()), role_of(item.mark))
                     .and(format!("{attempts} more like these until {}", until.at.clock(&facts.zone)), Role::Text)
-                    .and(format!(", {} in all; x shows them", until.at.since(from.at).human()), Role::Dim)
+                    .and(
+                        format!(
+                            ", {} in all; {} shows them",
+                            until.at.since(from.at).human(),
+                            facts.key(Command::Fold)
+                        ),
+                        Role::Dim,
+                    )
             }
             Subject::Cannot(at) => match case.verdicts.get(at) {
                 Some((rule, Verdict::Unknown(why))) => Stripe::of(" ? ", Role::Unknown)
@@ -154,7 +162,7 @@ impl Screen for Story {
 
     fn blank(&self, facts: &Facts) -> &'static str {
         match (&facts.story, facts.is_following) {
-            (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
+            (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first answer",
             (Some(_), false) => "nothing is known: no source is configured that could be asked",
         }

@@ -109,9 +109,9 @@ impl Screen for Trace {
 
     fn blank(&self, facts: &Facts) -> &'static str {
         match (&facts.story, facts.is_following) {
-            (None, _) => "no identity yet: press 1 and f on a row, or : and paste an ID",
+            (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first spans",
-            (Some(_), false) => "no span of this identity is known; 2 says what was searched",
+            (Some(_), false) => "no span of this identity is known; {story} says what was searched",
         }
     }
 }

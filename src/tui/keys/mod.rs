@@ -1,7 +1,10 @@
 //! Keys: how they are written, and which command each one gives.
 
-use super::command::{COMMANDS, Command};
+mod map;
+pub mod presets;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+pub use map::{KeyMap, RESERVED, Row};
 use std::fmt;
 
 /// One press: a key with or without Ctrl. Shift is part of the character, Alt is not used (it is an escape sequence,
@@ -35,19 +38,46 @@ const NAMES: &[(&str, KeyCode)] = &[
 impl Press {
     /// Reads `j`, `G`, `?`, `Enter`, `PgDn`, `Ctrl-d`.
     pub fn parse(text: &str) -> Option<Self> {
-        let (ctrl, key) = match text.strip_prefix("Ctrl-") {
-            Some(key) if !key.is_empty() => (true, key),
+        Self::read(text).ok()
+    }
+
+    /// Reads a key, or says what is wrong and what to do.
+    pub fn read(text: &str) -> Result<Self, (String, String)> {
+        let (ctrl, key) = match text.get(..5).filter(|head| head.eq_ignore_ascii_case("Ctrl-")) {
+            Some(_) if text.len() > 5 => (true, &text[5..]),
             Some(_) | None => (false, text),
         };
         let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, code)| *code);
         let mut characters = key.chars();
-        let code = named.or_else(|| characters.next().filter(|_| characters.next().is_none()).map(KeyCode::Char))?;
-        Some(Self { code, ctrl })
+        let single = characters.next().filter(|c| characters.next().is_none() && !c.is_control());
+        // A terminal sends the same byte for Ctrl with a capital letter.
+        let single = single.map(|c| KeyCode::Char(if ctrl { c.to_ascii_lowercase() } else { c }));
+        if let Some(code) = named.or(single) {
+            return Ok(Self { code, ctrl });
+        }
+        let fix = if text.starts_with("Alt-") {
+            "Alt is an escape sequence, which a slow line tears apart: take another key".to_owned()
+        } else if let Some(name) = nearest(key, NAMES.iter().map(|(name, _)| *name)) {
+            format!("did you mean `{}{name}`?", if ctrl { "Ctrl-" } else { "" })
+        } else {
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            format!("write one character, Ctrl-d, or one of {}", names.join(", "))
+        };
+        Err((format!("there is no key `{text}`"), fix))
     }
 
     /// Returns the press of an event of the terminal.
     pub fn of(event: &KeyEvent) -> Self {
-        Self { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) }
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        // What these keys send is read as a digit.
+        let code = match event.code {
+            KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
+            KeyCode::Char('5') if ctrl => KeyCode::Char(']'),
+            KeyCode::Char('6') if ctrl => KeyCode::Char('^'),
+            KeyCode::Char('7') if ctrl => KeyCode::Char('_'),
+            code => code,
+        };
+        Self { code, ctrl }
     }
 
     /// Returns the event that a terminal would send.
@@ -88,30 +118,15 @@ pub fn script(text: &str) -> Result<Vec<Press>, String> {
     Ok(presses)
 }
 
-/// Which command each press gives.
-#[derive(Clone, Debug)]
-pub struct KeyMap(Vec<(Press, Command)>);
-
-impl Default for KeyMap {
-    fn default() -> Self {
-        let pairs = COMMANDS.iter().flat_map(|entry| {
-            let press = |key: &&str| Press::parse(key).expect("the table names keys that exist");
-            entry.keys.iter().map(move |key| (press(key), entry.command))
-        });
-        Self(pairs.collect())
-    }
-}
-
-impl KeyMap {
-    /// Returns the command of a press.
-    pub fn command(&self, press: Press) -> Option<Command> {
-        self.0.iter().find(|(known, _)| *known == press).map(|(_, command)| *command)
-    }
-
-    /// Returns the presses of a command.
-    pub fn presses(&self, command: Command) -> impl Iterator<Item = Press> + '_ {
-        self.0.iter().filter(move |(_, known)| *known == command).map(|(press, _)| *press)
-    }
+/// Returns the one of `known` that is most like `typed`, if any is.
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let like = |name: &str| strsim::jaro_winkler(&typed, &name.to_lowercase());
+    known
+        .map(|name| (like(name), name))
+        .filter(|(like, _)| *like > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -125,8 +140,8 @@ mod tests {
             assert_eq!(press.to_string(), text);
             assert_eq!(Press::of(&press.event()), press);
         }
-        for text in ["", "jj", "Ctrl-", "F1", "Alt-x"] {
-            assert!(Press::parse(text).is_none_or(|press| press.to_string() == text), "{text}");
+        for text in ["", "jj", "Ctrl-", "F1", "Alt-x", "\n"] {
+            assert!(Press::parse(text).is_none(), "{text:?}");
         }
     }
 
@@ -139,15 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_not_there_is_told_with_its_nearest() {
+        for (text, fix) in
+            [("PgDwn", "`PgDn`"), ("Ctrl-Entr", "`Ctrl-Enter`"), ("Alt-x", "Alt"), ("F13", "one character")]
+        {
+            let (what, told) = Press::read(text).expect_err("no such key");
+            assert!(what.contains(text) && told.contains(fix), "{what}: {told}");
+        }
+        assert_eq!(Press::parse("Ctrl-D"), Press::parse("ctrl-d"));
+        let sent = KeyEvent::new(KeyCode::Char('5'), KeyModifiers::CONTROL);
+        assert_eq!(Some(Press::of(&sent)), Press::parse("Ctrl-]"));
+    }
+
+    #[test]
     fn no_key_gives_two_commands() {
-        let map = KeyMap::default();
-        for (at, (press, _)) in map.0.iter().enumerate() {
-            assert!(!map.0[..at].iter().any(|(known, _)| known == press), "{press} is bound twice");
-        }
-        // Keys that terminals, multiplexers and shells take for themselves must not be the only way.
-        for entry in COMMANDS {
-            let reserved = ["Ctrl-s", "Ctrl-q", "Ctrl-a", "Ctrl-b", "Ctrl-h", "Ctrl-j", "Ctrl-i", "Ctrl-[", "Ctrl-\\"];
-            assert!(entry.keys.iter().any(|key| !reserved.contains(key)), "{} has only reserved keys", entry.name);
-        }
+        KeyMap::of(&crate::config::Bindings::default()).expect("the built-in keys have no mistakes");
     }
 }
