@@ -46,16 +46,13 @@ impl KeyMap {
     pub fn of(bindings: &Bindings) -> Result<Self, Vec<Mistake>> {
         let (mut map, mut mistakes) = (Self::default(), Vec::new());
         if let Some((name, place)) = &bindings.preset {
-            match presets::text(name) {
-                Some(text) => {
-                    let preset = bindings::read(&format!("preset {name}"), text);
-                    map.bind(&preset, |_| SafeText::new(&format!("preset {name}")), &mut mistakes);
-                }
-                None => {
-                    let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
-                    let fix = format!("known are {}", known.join(", "));
-                    mistakes.push(Mistake::new(place.exact.as_str(), &format!("there is no preset `{name}`"), &fix));
-                }
+            if let Some(text) = presets::text(name) {
+                let preset = bindings::read(&format!("preset {name}"), text);
+                map.bind(&preset, |_| SafeText::new(&format!("preset {name}")), &mut mistakes);
+            } else {
+                let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+                let fix = format!("known are {}", known.join(", "));
+                mistakes.push(Mistake::new(place.exact.as_str(), &format!("there is no preset `{name}`"), &fix));
             }
         }
         map.bind(bindings, |place| SafeText::new(&place.origin.to_string()), &mut mistakes);

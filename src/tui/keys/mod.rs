@@ -47,12 +47,12 @@ impl Press {
             Some(_) if text.len() > 5 => (true, &text[5..]),
             Some(_) | None => (false, text),
         };
-        let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, code)| *code);
+        let special = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, code)| *code);
         let mut characters = key.chars();
         let single = characters.next().filter(|c| characters.next().is_none() && !c.is_control());
         // A terminal sends the same byte for Ctrl with a capital letter.
         let single = single.map(|c| KeyCode::Char(if ctrl { c.to_ascii_lowercase() } else { c }));
-        if let Some(code) = named.or(single) {
+        if let Some(code) = special.or(single) {
             return Ok(Self { code, ctrl });
         }
         let fix = if text.starts_with("Alt-") {

@@ -41,7 +41,7 @@ impl Screen for Trace {
         if facts.is_following {
             told.push("  waiting for more", Role::Info);
         }
-        let unfolded = if facts.is_folded() { "x unfolds" } else { "x folds" };
+        let unfolded = facts.told(if facts.is_folded() { "{fold} unfolds" } else { "{fold} folds" });
         vec![told, Stripe::of(format!("# the end waited for it   = other work   . in a queue   {unfolded}"), Role::Dim)]
     }
 
