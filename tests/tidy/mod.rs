@@ -103,6 +103,28 @@ fn no_file_is_over_the_wall() {
 }
 
 #[test]
+fn the_top_level_is_what_it_is() {
+    let known = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "CHANGELOG.md",
+        "LICENSE",
+        "README.md",
+        "install.sh",
+        "src",
+        "themes",
+        "tests",
+        "docs",
+        "target",
+        "proptest-regressions",
+    ];
+    let entries = fs::read_dir(root()).expect("the root can be read").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let strange = names.filter(|name| !name.starts_with('.') && !known.contains(&name.as_str()));
+    refuse(&strange.map(|name| format!("{name}: belongs below one of the folders that there are")).collect::<Vec<_>>());
+}
+
+#[test]
 fn nothing_unfinished_and_no_machine_path_is_kept() {
     // Written in halves so that this file does not refuse itself.
     let marks = [["TO", "DO"], ["FIX", "ME"], ["todo", "!("], ["unimplemented", "!("], ["#[ign", "ore"]]

@@ -53,11 +53,11 @@ const REGISTRIES: &[Registry] = &[
         at_least: 1,
     },
     Registry {
-        folder: "keys",
+        folder: "src/tui/keys/presets",
         extension: "toml",
         marker: "",
         list: "src/tui/keys/presets.rs",
-        line: "(\"*\", include_str!(\"../../../keys/*.toml\"))",
+        line: "(\"*\", include_str!(\"presets/*.toml\"))",
         at_least: 3,
     },
     Registry {

@@ -2,9 +2,9 @@
 
 /// Name, text and what it is after, of each preset. The text is the `[keys]` section of a configuration file.
 pub const PRESETS: &[(&str, &str)] = &[
-    ("k9s", include_str!("../../../keys/k9s.toml")),
-    ("lnav", include_str!("../../../keys/lnav.toml")),
-    ("vim", include_str!("../../../keys/vim.toml")),
+    ("k9s", include_str!("presets/k9s.toml")),
+    ("lnav", include_str!("presets/lnav.toml")),
+    ("vim", include_str!("presets/vim.toml")),
 ];
 
 /// Returns the text of a preset.
