@@ -1,54 +1,71 @@
 //! Calls: which client spans are attempts of one operation, what ran at the callee, and which layers enclose which.
 
 use super::index::{Index, sort_key};
-use super::reads;
+use super::layers::layers;
+use super::reads::{self, Claims};
+use super::retries::{self, Call, Reading, call_of};
+use super::runs::{Twins, spread};
 use super::scope::Scope;
 use super::wording::Wording;
-use crate::decode::attributes::Text;
-use crate::model::journey::{Attempt, AttemptResult, Calls, Grouping, Operation, Word};
+use crate::model::journey::{Asked, Attempt, AttemptResult, Calls, Claimed, Grouping, Operation, Tried, Word};
 use crate::model::spans::SpanView;
-use crate::model::{SpanKind, SpanRow, SpanStore};
+use crate::model::{Nanos, SpanKind, SpanRow, SpanStore};
 use smol_str::{SmolStr, format_smolstr};
 
 /// Orphans looked at: with more of them whole parts of a trace are missing, not single client spans.
 const UNSEEN: usize = 256;
+/// Names of gRPC's spans for a whole call and for each of its attempts.
+const RPC_CALL: &str = "Sent.";
+const RPC_ATTEMPT: &str = "Attempt.";
 
 /// What calls are found in, and where they are written to.
 struct Finder<'a> {
     spans: &'a SpanStore,
     index: &'a Index,
     wording: &'a mut Wording,
+    twins: Twins,
     calls: Calls,
+    /// Siblings whose answer asked for another step, which a count of sends holds too.
+    steps: u32,
 }
 
 /// An operation whose attempts are still being added.
 struct Open<'a> {
-    last: SpanView<'a>,
-    result: AttemptResult,
+    last: Reading<'a>,
+    /// The wait before `last`.
+    gap: Option<Nanos>,
     name: Word,
     peer: Word,
     grouping: Grouping,
-    claimed: u32,
+    claimed: Claimed,
+    tries: u32,
+    /// The largest number that an attempt claims, and whether that one ended well.
+    highest: Option<(u32, bool)>,
 }
-
-/// What two client spans of one parent must share to be candidates for one operation.
-type Call<'a> = (&'a str, Text<'a>, Option<Text<'a>>, SmolStr);
 
 /// Finds the calls of the scope, in order of their first attempt.
 pub(super) fn operations(spans: &SpanStore, index: &Index, scope: &Scope, wording: &mut Wording) -> Calls {
-    let mut finder = Finder { spans, index, wording, calls: Calls::default() };
+    let twins = Twins::of(spans, index);
+    let mut finder = Finder { spans, index, wording, twins, calls: Calls::default(), steps: 0 };
     let mut calls: Vec<u32> = Vec::new();
     let is_wanted = |row: &u32| {
         let span = spans.span(SpanRow(*row));
-        scope.spans[*row as usize] && span.kind() == SpanKind::Client && is_call(span, spans, index)
+        scope.spans[*row as usize]
+            && span.kind() == SpanKind::Client
+            && !is_part_of_rpc(span, spans, index)
+            && is_call(span, spans, index)
     };
     for parent in &index.order {
+        if scope.spans[*parent as usize] && spans.span(SpanRow(*parent)).name().starts_with(RPC_CALL) {
+            finder.rpc(spans.span(SpanRow(*parent)), scope);
+        }
         calls.clear();
         calls.extend(index.children(*parent).iter().copied().filter(is_wanted));
         finder.siblings(&calls);
     }
     let mut alone: Vec<u32> =
         index.order.iter().copied().filter(|row| index.parent(*row).is_none()).filter(is_wanted).collect();
+    finder.without_parent(&mut alone);
     let caller = |row: &u32| {
         let span = spans.span(SpanRow(*row));
         (span.trace(), span.parent())
@@ -73,24 +90,92 @@ fn is_call(span: SpanView<'_>, spans: &SpanStore, index: &Index) -> bool {
         || index.children(span.row().0).iter().any(|row| spans.span(SpanRow(*row)).kind() == SpanKind::Server)
 }
 
-fn call_of(span: SpanView<'_>) -> Call<'_> {
-    let (method, url) = reads::request(span);
-    let peer = if url.is_some() { SmolStr::default() } else { reads::peer(span) };
-    (span.service(), method.unwrap_or_else(|| span.name().into()), url, peer)
+impl<'a> Open<'a> {
+    fn new(first: Reading<'a>, name: Word, peer: Word) -> Self {
+        let (claims, ended_well) = (first.claims, first.ended_well());
+        let (grouping, claimed) = (Grouping::Single, Claimed::default());
+        let mut open = Self { last: first, gap: None, name, peer, grouping, claimed, tries: 0, highest: None };
+        open.count(claims, ended_well);
+        open
+    }
+
+    /// The weakest join decides how sure the whole group is; that hedges were made says nothing about retries.
+    fn join(&mut self, grouping: Grouping) {
+        self.grouping = match (self.grouping, grouping) {
+            (Grouping::Single | Grouping::Hedge, grouping) => grouping,
+            (known, Grouping::Hedge) => known,
+            (known, grouping) => known.max(grouping),
+        };
+    }
+
+    fn take(&mut self, next: Reading<'a>, hedge: bool) {
+        self.count(next.claims, next.ended_well());
+        // Of two at the same time the one that was answered says whether there is anything to try again.
+        if !hedge || next.ended_well() {
+            self.gap = (!hedge).then(|| next.span.start().since(self.last.span.end()));
+            self.last = next;
+        }
+    }
+
+    fn count(&mut self, claims: Claims, ended_well: bool) {
+        self.tries += 1;
+        let small = |number: Option<u32>| number.map_or(0, |number| u16::try_from(number).unwrap_or(u16::MAX));
+        self.claimed.at_least = self.claimed.at_least.max(small(claims.at_least()));
+        self.claimed.sent = self.claimed.sent.max(small(claims.sent()));
+        if let Some(number) = claims.number().filter(|number| self.highest.is_none_or(|(known, _)| *number > known)) {
+            self.highest = Some((number, ended_well));
+        }
+    }
+}
+
+/// Says whether a span is one of gRPC's own for a call whose attempts have spans, or for such an attempt.
+fn is_part_of_rpc(span: SpanView<'_>, spans: &SpanStore, index: &Index) -> bool {
+    let is_named = |row: u32, name: &str| spans.span(SpanRow(row)).name().starts_with(name);
+    let row = span.row().0;
+    let is_attempt =
+        || span.name().starts_with(RPC_ATTEMPT) && index.parent(row).is_some_and(|parent| is_named(parent, RPC_CALL));
+    let is_call =
+        || span.name().starts_with(RPC_CALL) && index.children(row).iter().any(|row| is_named(*row, RPC_ATTEMPT));
+    is_attempt() || is_call()
 }
 
 impl<'a> Finder<'a> {
     /// Takes the calls of one parent, by their start.
     fn siblings(&mut self, rows: &[u32]) {
         let spans = self.spans;
+        self.steps = 0;
         if rows.len() < 2 {
             return self.group(rows.iter().map(|row| spans.span(SpanRow(*row))));
         }
         let mut calls: Vec<(Call<'a>, u32)> =
             rows.iter().map(|row| (call_of(spans.span(SpanRow(*row))), *row)).collect();
+        let is_step = |row: &&u32| retries::asks_for_another_step(reads::status_code(spans.span(SpanRow(**row))));
+        self.steps = rows.iter().filter(is_step).count() as u32;
         // The order of start stays within each call.
         calls.sort_by(|a, b| a.0.cmp(&b.0));
         for same in calls.chunk_by(|a, b| a.0 == b.0) {
+            self.group(same.iter().map(|(_, row)| spans.span(SpanRow(*row))));
+        }
+    }
+
+    /// Takes the calls that hang on nothing and say by an id what they were for: without a span around them each attempt
+    /// begins a trace of its own. The others are left in `rows`.
+    fn without_parent(&mut self, rows: &mut Vec<u32>) {
+        let spans = self.spans;
+        let mut named: Vec<((Call<'a>, SmolStr), u32)> = Vec::new();
+        rows.retain(|row| {
+            let span = spans.span(SpanRow(*row));
+            let wanted = if span.parent().is_none() { reads::wanted(span) } else { reads::Wanted::default() };
+            let id = wanted.idempotency.or(wanted.request);
+            let is_kept = id.is_none();
+            named.extend(id.map(|id| ((call_of(span), id), *row)));
+            is_kept
+        });
+        named.sort_by(|a, b| {
+            let begin = |row: u32| (spans.span(SpanRow(row)).start(), spans.span(SpanRow(row)).id());
+            a.0.cmp(&b.0).then_with(|| begin(a.1).cmp(&begin(b.1)))
+        });
+        for same in named.chunk_by(|a, b| a.0 == b.0) {
             self.group(same.iter().map(|(_, row)| spans.span(SpanRow(*row))));
         }
     }
@@ -100,22 +185,28 @@ impl<'a> Finder<'a> {
         let mut open: Option<Open<'a>> = None;
         for span in candidates {
             let (result, status) = self.wording.ending(span);
-            let joined = open.as_ref().and_then(|open| joins(open.last, span, open.result));
+            let next = Reading::of(span, result);
+            let joined = open.as_ref().and_then(|open| retries::relation(&open.last, &next, open.gap));
             if let (Some(grouping), Some(open)) = (joined, &mut open) {
-                // The weakest join decides how sure the whole group is.
-                let known = open.grouping;
-                open.grouping = if known == Grouping::Single { grouping } else { known.max(grouping) };
-                (open.last, open.result) = (span, result);
+                if open.last.is_unanswered() {
+                    // What follows shows that its answer never came.
+                    let unseen = self.wording.words.add("no answer");
+                    self.calls.ended(AttemptResult::Unknown, unseen);
+                }
+                open.join(grouping);
+                self.attempt(&next, result, status, grouping == Grouping::Hedge);
+                if grouping == Grouping::Hedge && next.is_unanswered() {
+                    let unseen = self.wording.words.add("no answer");
+                    self.calls.ended(AttemptResult::Unknown, unseen);
+                }
+                open.take(next, grouping == Grouping::Hedge);
             } else {
                 if let Some(done) = open.take() {
                     self.close(&done);
                 }
                 let (name, peer) = self.names(span);
-                open = Some(Open { last: span, result, name, peer, grouping: Grouping::Single, claimed: 0 });
-            }
-            self.attempt(span, result, status);
-            if let (Some(count), Some(open)) = (reads::resend_count(span), &mut open) {
-                open.claimed = open.claimed.max(count.saturating_add(1));
+                self.attempt(&next, result, status, false);
+                open = Some(Open::new(next, name, peer));
             }
         }
         if let Some(done) = open {
@@ -123,23 +214,76 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn close(&mut self, done: &Open<'_>) {
-        let caller = self.wording.service(done.last);
-        self.calls.operation(caller, done.name, done.peer, done.grouping, done.claimed);
+    /// Takes a call of gRPC with a span for each attempt.
+    fn rpc(&mut self, call: SpanView<'a>, scope: &Scope) {
+        let (spans, index) = (self.spans, self.index);
+        let below = index.children(call.row().0).iter().map(|row| spans.span(SpanRow(*row)));
+        let attempts: Vec<SpanView<'a>> =
+            below.filter(|span| scope.spans[span.row().0 as usize] && span.name().starts_with(RPC_ATTEMPT)).collect();
+        let Some(first) = attempts.first() else { return };
+        let name = self.wording.words.add(call.name().trim_start_matches(RPC_CALL));
+        let run = attempts.iter().find_map(|span| self.twins.runs(*span, spans, index).into_iter().next());
+        let peer = match run {
+            Some(run) => self.wording.service(run),
+            None => self.wording.words.add(&reads::peer(call)),
+        };
+        let mut open: Option<Open<'a>> = None;
+        for span in attempts.iter().copied() {
+            let (result, status) = self.wording.ending(span);
+            let next = Reading::of(span, result);
+            // Hedged calls have attempts side by side.
+            let hedge = open.as_ref().is_some_and(|open| retries::overlap(open.last.span, span));
+            self.attempt(&next, result, status, hedge);
+            match &mut open {
+                Some(open) => {
+                    open.join(if hedge { Grouping::Hedge } else { Grouping::Explicit });
+                    open.take(next, hedge);
+                }
+                None => open = Some(Open::new(next, name, peer)),
+            }
+        }
+        let Some(mut open) = open else { return };
+        // Transparent retries are not among the numbers, so these bound nothing from above.
+        open.highest = None;
+        let caller = self.wording.service(*first);
+        self.finish(caller, &open);
     }
 
-    fn attempt(&mut self, span: SpanView<'a>, result: AttemptResult, status: Word) {
-        self.calls.attempt(Some(span.row()), result, status);
-        for run in runs(span, self.spans, self.index) {
-            let (result, status) = self.wording.ending(run);
+    fn close(&mut self, done: &Open<'_>) {
+        let caller = self.wording.service(done.last.span);
+        self.finish(caller, done);
+    }
+
+    fn finish(&mut self, caller: Word, done: &Open<'_>) {
+        let mut claimed = done.claimed;
+        // By an idempotency key attempts of several clients are one operation, each of which counts for itself.
+        if let Some((number, true)) = done.highest.filter(|_| done.last.wanted.idempotency.is_none()) {
+            claimed.at_most = u16::try_from(number).unwrap_or(u16::MAX);
+        }
+        if u32::from(claimed.sent) <= done.tries + self.steps {
+            claimed.sent = 0;
+        }
+        let Open { name, peer, grouping, .. } = *done;
+        self.calls.operation(Asked { caller, name, peer, grouping, claimed });
+    }
+
+    fn attempt(&mut self, reading: &Reading<'a>, result: AttemptResult, status: Word, hedge: bool) {
+        let (span, number) = (Some(reading.span.row()), reading.claims.number());
+        self.calls.attempt(Tried { span, result, status, number, hedge });
+        let runs = self.twins.runs(reading.span, self.spans, self.index);
+        for run in &runs {
+            let (result, status) = self.wording.ending(*run);
             self.calls.run(run.row(), result, status);
+        }
+        if runs.len() > 1 {
+            self.calls.spread(spread(&runs));
         }
     }
 
     /// What was called, and whom: the callee's service when its span is there, else its address.
     fn names(&mut self, span: SpanView<'a>) -> (Word, Word) {
         let (method, url) = reads::request(span);
-        let run = runs(span, self.spans, self.index).next();
+        let run = self.twins.runs(span, self.spans, self.index).into_iter().next();
         let host =
             if run.is_none() || (method.is_some() && url.is_none()) { reads::peer(span) } else { SmolStr::default() };
         let path = url.as_deref().map(|url| url.split_once("//").map_or(url, |(_, rest)| rest));
@@ -182,45 +326,17 @@ impl<'a> Finder<'a> {
             let same = self.calls.unworded(spans).position(is_same);
             let (result, status) = self.wording.ending(span);
             let unseen = self.wording.words.add("no client span");
-            self.calls.attempt(None, AttemptResult::Unknown, unseen);
+            let tried =
+                Tried { span: None, result: AttemptResult::Unknown, status: unseen, number: None, hedge: false };
+            self.calls.attempt(tried);
             self.calls.run(span.row(), result, status);
+            let (grouping, claimed) = (Grouping::Single, Claimed::default());
             match same {
                 Some(operation) => self.calls.join(operation, Grouping::Possible, spans),
-                None => self.calls.operation(caller, name, peer, Grouping::Single, 0),
+                None => self.calls.operation(Asked { caller, name, peer, grouping, claimed }),
             }
         }
     }
-}
-
-/// What ran at the callee of a client span, by start.
-fn runs<'a>(span: SpanView<'_>, spans: &'a SpanStore, index: &'a Index) -> impl Iterator<Item = SpanView<'a>> {
-    let children = index.children(span.row().0).iter().map(|row| spans.span(SpanRow(*row)));
-    children.filter(|child| child.kind() == SpanKind::Server)
-}
-
-/// Says whether `next` tries again what `last` failed to do, and how sure that is.
-fn joins(last: SpanView<'_>, next: SpanView<'_>, result: AttemptResult) -> Option<Grouping> {
-    if !matches!(result, AttemptResult::Failed | AttemptResult::TimedOut) {
-        return None;
-    }
-    let overlap = last.end().since(next.start()).0;
-    let shorter = last.duration().0.min(next.duration().0);
-    // A twentieth of the shorter one is measuring noise; more means that both were under way: a hedge or a fan-out.
-    if overlap > shorter / 20 {
-        return None;
-    }
-    // 401 is answered by sending credentials, 3xx by a new address: neither is a retry of a failure.
-    if reads::status_code(last).is_some_and(|code| code == 401 || (300..400).contains(&code)) {
-        return None;
-    }
-    if reads::resend_count(next).is_some_and(|count| count > 0) {
-        return Some(Grouping::Explicit);
-    }
-    match (reads::body_identity(last), reads::body_identity(next)) {
-        (Some(a), Some(b)) if a != b => return None,
-        _ => {}
-    }
-    Some(if reads::request(next).1.is_some() { Grouping::Strong } else { Grouping::Possible })
 }
 
 /// Returns the innermost span of another service of the same trace that was under way when `span` began.
@@ -240,36 +356,4 @@ fn enclosing<'a>(span: SpanView<'_>, spans: &'a SpanStore, index: &Index, scope:
                 && other.service() != span.service()
         })
         .max_by_key(|other| sort_key(*other))
-}
-
-/// Counts for each operation the retrying operations around it, parents before children.
-fn layers(calls: &mut Calls, spans: &SpanStore, index: &Index) {
-    let mut retried = vec![false; spans.len()];
-    let mut any = false;
-    for operation in calls.unworded(spans).filter(|operation| operation.is_retried()) {
-        any = true;
-        for attempt in operation.attempts() {
-            match attempt.span {
-                Some(row) => retried[row.0 as usize] = true,
-                None => attempt.executions().for_each(|run| retried[run.span.0 as usize] = true),
-            }
-        }
-    }
-    if !any {
-        return;
-    }
-    let mut around = vec![0u16; spans.len()];
-    for row in &index.order {
-        if let Some(parent) = index.parent(*row) {
-            around[*row as usize] = around[parent as usize].saturating_add(u16::from(retried[parent as usize]));
-        }
-    }
-    let layer = |operation: Operation<'_>| {
-        let rows = operation.attempts().filter_map(|attempt| attempt.span);
-        rows.map(|row| around[row.0 as usize]).max().unwrap_or(0)
-    };
-    let layers: Vec<u16> = calls.unworded(spans).map(layer).collect();
-    for (wish, layer) in calls.wishes().iter_mut().zip(layers) {
-        wish.layer = layer;
-    }
 }

@@ -78,6 +78,11 @@ impl Index {
         self.marks[row as usize] & LIVE != 0
     }
 
+    /// Says whether different spans share an id, as both sides of a call do in Zipkin's model.
+    pub fn shares_ids(&self) -> bool {
+        self.order.len() > self.by_id.len()
+    }
+
     /// Says whether the row names a parent that exists nowhere.
     pub fn is_orphan(&self, row: u32) -> bool {
         self.marks[row as usize] & ORPHAN != 0

@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::wording::Wording;
-use super::{attempts, deliveries, messages, reads, rows};
+use super::{attempts, counts, deliveries, messages, reads, rows};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, CopyRole, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome,
@@ -144,13 +144,8 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
         gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail.to_owned());
     }
     for operation in journey.operations(material.spans) {
-        let seen = operation.tries() as u32;
-        if let Some(claimed) = operation.claimed().filter(|claimed| *claimed > seen) {
-            gap(
-                format!("attempts of {}", operation.name()),
-                Absence::NotFound,
-                format!("{claimed} are claimed, {seen} seen"),
-            );
+        if let Some(detail) = counts::missing(operation) {
+            gap(format!("attempts of {}", operation.name()), Absence::NotFound, detail);
         }
     }
     gaps
@@ -259,6 +254,7 @@ fn summary(spans: &SpanStore, journey: &Journey) -> SafeText {
             runs.unwrap_or_default()
         ));
     }
+    parts.extend(counts::side_by_side(journey, spans));
     for message in journey.messages.iter().take(3) {
         let mut counts: BTreeMap<(&Coordinate, &SafeText), u32> = BTreeMap::new();
         for delivery in message.deliveries.iter().filter(|delivery| delivery.ordinal > 0) {

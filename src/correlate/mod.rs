@@ -8,14 +8,18 @@
 //! Copy `attempts.rs` when adding a way to group rows; a new question to a source goes into `plan.rs`.
 
 mod attempts;
+mod counts;
 mod deliveries;
 pub mod hunt;
 mod index;
 mod journey;
+mod layers;
 mod messages;
 mod plan;
 mod reads;
+mod retries;
 mod rows;
+mod runs;
 mod scope;
 mod tally;
 mod wording;

@@ -1,9 +1,10 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
 use crate::decode::attributes::{self, Operation, Text};
+pub(super) use crate::decode::attributes::{Claims, claims};
 use crate::decode::headers::propagation;
 pub(super) use crate::decode::headers::trail;
-pub(super) use crate::decode::ids::contains_token;
+pub(super) use crate::decode::ids::{Wanted, contains_token, wanted};
 use crate::decode::ids::{coordinates, trace_of_line};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
@@ -32,10 +33,6 @@ pub(super) enum TopicHint {
 
 fn own(text: Option<Text<'_>>) -> Option<SmolStr> {
     text.map(SmolStr::from)
-}
-
-fn text(span: SpanView<'_>, names: &[&str]) -> Option<SmolStr> {
-    names.iter().find_map(|name| span.attribute(name)).map(|value| value.text().into())
 }
 
 fn integer(span: SpanView<'_>, names: &[&str]) -> Option<i64> {
@@ -113,29 +110,21 @@ pub(super) fn status_code(span: SpanView<'_>) -> Option<i64> {
     attributes::http_status(span)
 }
 
-/// Returns what tells requests with one URL apart: an idempotency key or the size of the body.
-pub(super) fn body_identity(span: SpanView<'_>) -> Option<SmolStr> {
-    text(
-        span,
-        &[
-            "http.request.header.idempotency-key",
-            "http.request.header.idempotency_key",
-            "idempotency.key",
-            "idempotency_key",
-            "order.id",
-            "order_id",
-            "orderId",
-            "item.id",
-            "http.request.body.size",
-            "http.request_content_length",
-        ],
-    )
+/// Returns the size of the request's body, in bytes.
+pub(super) fn body_size(span: SpanView<'_>) -> Option<i64> {
+    integer(span, &["http.request.body.size", "http.request_content_length"])
 }
 
-/// Returns how often something claims the request was sent again.
-pub(super) fn resend_count(span: SpanView<'_>) -> Option<u32> {
-    let told = attributes::http_resend(span).or_else(|| integer(span, &["retry.count"]));
-    told.and_then(|count| u32::try_from(count).ok())
+/// Returns the status of a remote procedure call, a number or a word.
+pub(super) fn rpc_status(span: SpanView<'_>) -> Option<Text<'_>> {
+    attributes::rpc_status(span)
+}
+
+/// Returns what tells the machine or container of a span's process from others; `None` when nothing does.
+pub(super) fn host(span: SpanView<'_>) -> Option<SmolStr> {
+    const NAMES: [&str; 4] = ["host.name", "k8s.pod.name", "container.id", "service.instance.id"];
+    let of = |name: &&str| span.resource().find(|(key, _)| key == name).map(|(_, value)| value.text().into());
+    NAMES.iter().find_map(of)
 }
 
 /// Returns class and head of the message of the error, when the span failed.

@@ -2,9 +2,9 @@
 
 use super::journey::Material;
 use super::reads::{self, Level};
-use super::wording::Wording;
+use super::wording::{Part, Wording};
 use crate::model::journey::{
-    AttemptResult, CopyRole, DeliveryResult, Entry, Fact, Ground, Journey, Mark, RowKind, Rows, Word,
+    Attempt, AttemptResult, CopyRole, DeliveryResult, Entry, Fact, Ground, Journey, Mark, RowKind, Rows, Spread, Word,
 };
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Nanos, SafeText, SpanKind, SpanRow, Tier, Timestamp};
@@ -103,7 +103,7 @@ impl Teller<'_> {
     fn calls(&mut self, journey: &Journey) {
         let spans = self.material.spans;
         for operation in journey.calls.unworded(spans) {
-            let (wish, count) = (operation.wish(), operation.tries() as u32);
+            let (wish, count) = (operation.wish(), operation.count());
             for attempt in operation.attempts() {
                 let first = attempt.executions().next().map(|run| run.span);
                 let depth = attempt.span.or(first).map_or(0, |row| self.depth(row));
@@ -114,7 +114,7 @@ impl Teller<'_> {
                     let row = entry(at, RowKind::Wait);
                     self.tell(Entry { depth, lane: wish.caller, mark: Mark::Wait, ground, ..row }, &text);
                 }
-                let tail = self.wording.end_of(attempt.ordinal, count, attempt.status_word());
+                let tail = self.wording.end_of(Part::of(&attempt, count), attempt.status_word());
                 let row = entry(attempt.start, RowKind::Attempt);
                 let row = Entry { depth, lane: wish.caller, head: wish.name, tail, mark: mark(attempt.result), ..row };
                 let Some(own) = attempt.span else {
@@ -123,7 +123,7 @@ impl Teller<'_> {
                     let follow = self.wording.words.add(&trace);
                     let ground = Ground::Told { duration: Some(attempt.duration), why, follow };
                     self.rows.push(Entry { ground, ..row });
-                    self.runs(attempt.executions(), depth);
+                    self.runs(&attempt, depth);
                     continue;
                 };
                 let fact = Some(Fact::Span(own));
@@ -135,17 +135,23 @@ impl Teller<'_> {
                     let row = Entry { depth, lane: wish.peer, head: wish.name, tail, mark: Mark::Ok, ..row };
                     self.rows.push(Entry { fact, ground: Ground::Write, ..row });
                 }
-                self.runs(attempt.executions(), depth);
+                self.runs(&attempt, depth);
             }
         }
     }
 
-    fn runs<'a>(&mut self, runs: impl Iterator<Item = crate::model::journey::Execution<'a>>, depth: u16) {
-        for run in runs {
+    fn runs(&mut self, attempt: &Attempt<'_>, depth: u16) {
+        let count = attempt.executions().len() as u32;
+        for (at, run) in attempt.executions().enumerate() {
             let span = self.material.spans.span(run.span);
             self.told[run.span.0 as usize] = true;
             let (head, lane) = (self.wording.name(span), self.wording.service(span));
-            let tail = self.wording.end_of(1, 1, run.status_word());
+            let part = match attempt.spread {
+                Spread::HiddenRetry => Part::HiddenRun(at as u32 + 1, count),
+                Spread::Parallel => Part::ParallelRun(at as u32 + 1, count),
+                Spread::Single | Spread::Different => Part::Whole,
+            };
+            let tail = self.wording.end_of(part, run.status_word());
             self.rows.push(Entry {
                 depth: self.depth(run.span).max(depth.saturating_add(1)),
                 lane,
@@ -261,7 +267,7 @@ impl Teller<'_> {
             depth: self.depth(span.row()),
             lane: self.wording.service(span),
             head: self.wording.name(span),
-            tail: if is_good { Word::default() } else { self.wording.end_of(1, 1, status) },
+            tail: if is_good { Word::default() } else { self.wording.end_of(Part::Whole, status) },
             mark: if is_good { Mark::Plain } else { mark(result) },
             fact: Some(Fact::Span(span.row())),
             ground,

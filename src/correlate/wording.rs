@@ -1,7 +1,7 @@
 //! What spans say, as words: each text is written once, however many rows tell it.
 
 use super::reads;
-use crate::model::journey::{AttemptResult, Word, Words};
+use crate::model::journey::{Attempt, AttemptResult, Count, Word, Words};
 use crate::model::spans::SpanView;
 use crate::model::symbols::Sym;
 use foldhash::fast::FixedState;
@@ -14,8 +14,49 @@ pub(super) struct Wording {
     /// Names and services, by their symbols in the span store.
     symbols: HashMap<Sym, Word, FixedState>,
     codes: HashMap<i64, Word, FixedState>,
-    endings: HashMap<(u32, u32, Word), Word, FixedState>,
+    endings: HashMap<(Part, Word), Word, FixedState>,
     effects: HashMap<Word, Word, FixedState>,
+}
+
+/// Which part of a whole a row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// An attempt of that many.
+    Of(u32, u32),
+    /// An attempt of at least that many.
+    OfAtLeast(u32, u32),
+    /// An attempt of that many that were seen; there may have been more.
+    OfSeen(u32, u32),
+    /// A request that was sent before, for whatever reason.
+    Sent(u32),
+    /// An attempt beside another one.
+    Hedge,
+    /// A run under an attempt of a proxy.
+    HiddenRun(u32, u32),
+    /// One of several runs at the same time.
+    ParallelRun(u32, u32),
+}
+
+impl Part {
+    /// Which part of its operation an attempt is.
+    pub fn of(attempt: &Attempt<'_>, count: Count) -> Self {
+        let number = attempt.number.unwrap_or(attempt.ordinal);
+        if attempt.hedge {
+            Self::Hedge
+        } else if count.is_short() {
+            Self::OfAtLeast(number, count.at_least)
+        } else if number > count.seen {
+            Self::Sent(number)
+        } else if count.seen == 1 {
+            Self::Whole
+        } else if count.is_exact() {
+            Self::Of(number, count.seen)
+        } else {
+            Self::OfSeen(attempt.ordinal, count.seen)
+        }
+    }
 }
 
 impl Wording {
@@ -47,13 +88,25 @@ impl Wording {
         (result, status)
     }
 
-    /// The end of a row about a try: ` (attempt 2 of 3): 503`; without the number when `count` is 1.
-    pub fn end_of(&mut self, ordinal: u32, count: u32, status: Word) -> Word {
-        let key = if count > 1 { (ordinal, count, status) } else { (0, 0, status) };
+    /// The end of a row about a try: ` (attempt 2 of 3): 503`.
+    pub fn end_of(&mut self, part: Part, status: Word) -> Word {
         let words = &mut self.words;
-        *self.endings.entry(key).or_insert_with(|| {
-            let number = if count > 1 { format!(" (attempt {ordinal} of {count})") } else { String::new() };
-            let text = format!("{number}: {}", words.text(status));
+        *self.endings.entry((part, status)).or_insert_with(|| {
+            let part = match part {
+                Part::Whole => String::new(),
+                Part::Of(number, count) => format!(" (attempt {number} of {count})"),
+                Part::OfAtLeast(number, count) => format!(" (attempt {number} of at least {count})"),
+                Part::OfSeen(number, count) => format!(" (attempt {number} of {count}+)"),
+                Part::Sent(number) => format!(" (sent as number {number})"),
+                Part::Hedge => " (hedge)".to_owned(),
+                Part::HiddenRun(number, count) => {
+                    format!(" (run {number} of {count}: hidden retry or fan-out by a proxy)")
+                }
+                Part::ParallelRun(number, count) => {
+                    format!(" (run {number} of {count} at the same time: mirrored, fanned out or retried)")
+                }
+            };
+            let text = format!("{part}: {}", words.text(status));
             words.add(&text)
         })
     }

@@ -3,11 +3,13 @@
 //!
 //! The names of all generations are one table in `table`; a span's attributes are read in one pass.
 
+mod claims;
 mod table;
 
 use super::instrumentation::{self, MessageId};
 use crate::model::spans::{EventView, SpanView};
 use crate::model::{Coordinate, SpanKind, Value};
+pub use claims::{Claims, claims};
 use smol_str::SmolStr;
 use std::borrow::Cow;
 use table::{Field, Fields, aliases};
@@ -186,11 +188,6 @@ pub fn http_url(span: SpanView<'_>) -> Option<Text<'_>> {
     text(span, aliases(Field::Url))
 }
 
-/// Returns the number of a resend.
-pub fn http_resend(span: SpanView<'_>) -> Option<i64> {
-    integer(span, aliases(Field::Resend))
-}
-
 /// Returns the RPC fields of a span.
 pub fn rpc(span: SpanView<'_>) -> Rpc<'_> {
     let fields = Fields::of(span);
@@ -205,6 +202,11 @@ pub fn rpc(span: SpanView<'_>) -> Rpc<'_> {
 /// Says whether a span is a remote procedure call.
 pub fn is_rpc(span: SpanView<'_>) -> bool {
     text(span, aliases(Field::RpcSystem)).is_some()
+}
+
+/// Returns the status of a remote procedure call, a number or a word.
+pub fn rpc_status(span: SpanView<'_>) -> Option<Text<'_>> {
+    text(span, aliases(Field::RpcStatus))
 }
 
 /// Returns the database fields of a span.

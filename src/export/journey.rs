@@ -3,8 +3,8 @@
 use super::report::RecordReport;
 use crate::model::coverage::Absence;
 use crate::model::journey::{
-    Attempt, AttemptResult, Channel, CopyRole, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark, Message,
-    Operation, RecordCopy, Row, RowKind,
+    Attempt, AttemptResult, Channel, CopyRole, Count, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark,
+    Message, Operation, RecordCopy, Row, RowKind, Spread,
 };
 use crate::model::{Case, SafeText, SpanRow, SpanStore, Tier};
 use serde::ser::SerializeStruct;
@@ -47,7 +47,9 @@ struct OperationReport<'a> {
     peer: &'a str,
     grouping: Grouping,
     layer: u16,
-    claimed_attempts: Option<u32>,
+    count: Count,
+    sent: Option<u32>,
+    hedges: usize,
     result: AttemptResult,
     attempts: Vec<AttemptReport<'a>>,
 }
@@ -55,6 +57,9 @@ struct OperationReport<'a> {
 #[derive(Serialize)]
 struct AttemptReport<'a> {
     ordinal: u32,
+    number: Option<u32>,
+    hedge: bool,
+    spread: Spread,
     span: Option<String>,
     start: i64,
     duration_ns: i64,
@@ -152,7 +157,9 @@ fn operation_of<'a>(operation: Operation<'a>, spans: &SpanStore) -> OperationRep
         peer: operation.peer(),
         grouping: operation.grouping(),
         layer: operation.layer(),
-        claimed_attempts: operation.claimed(),
+        count: operation.count(),
+        sent: operation.sent(),
+        hedges: operation.hedges(),
         result: operation.result(),
         attempts: operation.attempts().map(|attempt| attempt_of(attempt, spans)).collect(),
     }
@@ -161,6 +168,9 @@ fn operation_of<'a>(operation: Operation<'a>, spans: &SpanStore) -> OperationRep
 fn attempt_of<'a>(attempt: Attempt<'a>, spans: &SpanStore) -> AttemptReport<'a> {
     AttemptReport {
         ordinal: attempt.ordinal,
+        number: attempt.number,
+        hedge: attempt.hedge,
+        spread: attempt.spread,
         span: attempt.span.and_then(|row| id(spans, row)),
         start: attempt.start.0,
         duration_ns: attempt.duration.0,

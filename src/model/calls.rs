@@ -1,9 +1,11 @@
 //! Calls: operations, their attempts and what ran at the callee, in columns that point at the spans.
 
+use super::count::Count;
 use super::journey::{AttemptResult, Grouping};
 use super::spans::{SpanRow, SpanStore};
 use super::time::{Nanos, Timestamp};
 use super::words::{Word, Words};
+use serde::Serialize;
 
 /// Stands for "no client span".
 const NONE: u32 = u32::MAX;
@@ -31,10 +33,68 @@ pub struct Wish {
     pub grouping: Grouping,
     /// How many retrying operations enclose this one: 0 for the outermost layer.
     pub layer: u16,
-    /// Attempts that something claims; 0 when nothing does.
-    pub claimed: u32,
+    /// What its attempts claim about their number.
+    pub claimed: Claimed,
+    /// Attempts that ran beside another one, to be faster.
+    hedges: u16,
     first: u32,
     count: u32,
+}
+
+/// What attempts claim about how many of them there were; 0 where nothing is claimed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// Attempts there were at least.
+    pub at_least: u16,
+    /// Attempts there were at most: the last one ended well and says its number.
+    pub at_most: u16,
+    /// How often it was sent for whatever reason, redirects and logins among them; 0 where all of these are seen.
+    pub sent: u16,
+}
+
+/// How the runs under one attempt stand to one another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spread {
+    /// There is one, or none is known.
+    #[default]
+    Single,
+    /// One after the other, or counted by a proxy: a hidden retry or a fan-out by a proxy.
+    HiddenRetry,
+    /// At the same time: mirrored traffic, a fan-out, or a retry after a proxy's own timeout; nothing tells which.
+    Parallel,
+    /// Different operations: a gateway's fan-out.
+    Different,
+}
+
+/// An attempt to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// The client span; `None` when the callee's span names a parent that exists nowhere.
+    pub span: Option<SpanRow>,
+    /// How it ended for the caller.
+    pub result: AttemptResult,
+    /// The status in the caller's words.
+    pub status: Word,
+    /// Its number as it claims it, from 1; `None` when it claims none.
+    pub number: Option<u32>,
+    /// Whether it ran beside the one before, to be faster.
+    pub hedge: bool,
+}
+
+/// An operation to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The caller's service.
+    pub caller: Word,
+    /// What was called.
+    pub name: Word,
+    /// Whom.
+    pub peer: Word,
+    /// What joins the attempts.
+    pub grouping: Grouping,
+    /// What the attempts claim about their number.
+    pub claimed: Claimed,
 }
 
 /// What is kept of an attempt.
@@ -42,9 +102,13 @@ pub struct Wish {
 struct Try {
     span: u32,
     status: Word,
-    result: AttemptResult,
     first: u32,
     count: u32,
+    /// The claimed number; 0 for none, or one too large to be kept.
+    number: u8,
+    result: AttemptResult,
+    spread: Spread,
+    hedge: bool,
 }
 
 /// What is kept of a run at the callee.
@@ -79,6 +143,12 @@ pub struct Attempt<'a> {
     pub wait: Option<Nanos>,
     /// How it ended for the caller.
     pub result: AttemptResult,
+    /// Its number as something claims it, from 1; `None` when nothing does.
+    pub number: Option<u32>,
+    /// Whether it ran beside the one before, to be faster.
+    pub hedge: bool,
+    /// How its runs stand to one another.
+    pub spread: Spread,
 }
 
 /// One run at the callee.
@@ -125,9 +195,12 @@ impl Calls {
     }
 
     /// Adds an attempt for the operation that is added next. Runs follow by [`Calls::run`].
-    pub fn attempt(&mut self, span: Option<SpanRow>, result: AttemptResult, status: Word) {
+    pub fn attempt(&mut self, tried: Tried) {
         let first = self.runs.len() as u32;
-        self.attempts.push(Try { span: span.map_or(NONE, |row| row.0), status, result, first, count: 0 });
+        let Tried { span, result, status, number, hedge } = tried;
+        let number = number.map_or(0, |number| u8::try_from(number).unwrap_or(0));
+        let span = span.map_or(NONE, |row| row.0);
+        self.attempts.push(Try { span, status, first, count: 0, number, result, spread: Spread::Single, hedge });
     }
 
     /// Adds a run to the attempt added last.
@@ -138,11 +211,28 @@ impl Calls {
         }
     }
 
+    /// Says how the runs of the attempt added last stand to one another.
+    pub fn spread(&mut self, spread: Spread) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.spread = spread;
+        }
+    }
+
+    /// Says how the attempt added last ended, when that became clear later.
+    pub fn ended(&mut self, result: AttemptResult, status: Word) {
+        if let Some(last) = self.attempts.last_mut() {
+            (last.result, last.status) = (result, status);
+        }
+    }
+
     /// Adds an operation with the attempts since the operation added last.
-    pub fn operation(&mut self, caller: Word, name: Word, peer: Word, grouping: Grouping, claimed: u32) {
+    pub fn operation(&mut self, asked: Asked) {
         let (first, count) = (self.taken, self.attempts.len() as u32 - self.taken);
         self.taken += count;
-        self.operations.push(Wish { caller, name, peer, grouping, layer: 0, claimed, first, count });
+        let own = &self.attempts[first as usize..];
+        let hedges = u16::try_from(own.iter().filter(|attempt| attempt.hedge).count()).unwrap_or(u16::MAX);
+        let Asked { caller, name, peer, grouping, claimed } = asked;
+        self.operations.push(Wish { caller, name, peer, grouping, layer: 0, claimed, hedges, first, count });
     }
 
     /// Moves the attempt added last, which belongs to no operation yet, to an operation, by its start.
@@ -229,9 +319,24 @@ impl<'a> Operation<'a> {
         self.wish.layer
     }
 
-    /// Returns the attempts that something claims (resend count, headers).
-    pub fn claimed(self) -> Option<u32> {
-        Some(self.wish.claimed).filter(|claimed| *claimed > 0)
+    /// Returns how many attempts there were, as far as spans and their claims tell. Attempts that a client makes inside
+    /// one span are in neither.
+    pub fn count(self) -> Count {
+        let (seen, claimed) = (self.wish.count, self.wish.claimed);
+        let at_least = u32::from(claimed.at_least).max(seen);
+        let is_bound = claimed.at_most < u16::MAX && u32::from(claimed.at_most) >= at_least;
+        Count { seen, at_least, at_most: is_bound.then_some(claimed.at_most.into()) }
+    }
+
+    /// Returns how often it was sent for whatever reason, redirects and logins among them, when something claims that it
+    /// was more often than is seen.
+    pub fn sent(self) -> Option<u32> {
+        Some(self.wish.claimed.sent.into()).filter(|sent| *sent > 0)
+    }
+
+    /// Returns how many attempts ran beside another one, to be faster.
+    pub fn hedges(self) -> usize {
+        self.wish.hedges as usize
     }
 
     /// Returns how many attempts there are; at least one.
@@ -239,14 +344,16 @@ impl<'a> Operation<'a> {
         self.wish.count as usize
     }
 
-    /// Says whether there was more than one attempt.
+    /// Says whether it was tried again; a hedge is no retry.
     pub fn is_retried(self) -> bool {
-        self.wish.count > 1
+        self.wish.count.saturating_sub(self.wish.hedges.into()) > 1
     }
 
-    /// Returns how it ended for the caller.
+    /// Returns how it ended for the caller: with hedges by the one that was answered, else by the last attempt.
     pub fn result(self) -> AttemptResult {
-        self.kept().last().map_or(AttemptResult::Unknown, |last| last.result)
+        let won = self.wish.hedges > 0 && self.kept().iter().any(|each| each.result == AttemptResult::Succeeded);
+        let last = self.kept().last().map_or(AttemptResult::Unknown, |last| last.result);
+        if won { AttemptResult::Succeeded } else { last }
     }
 
     /// Returns the attempts in order of start; at least one.
@@ -265,6 +372,9 @@ impl<'a> Operation<'a> {
                 duration,
                 wait: before.map(|(begun, took)| Nanos(start.since(begun.plus(took)).0.max(0))),
                 result: kept.result,
+                number: Some(u32::from(kept.number)).filter(|number| *number > 0),
+                hedge: kept.hedge,
+                spread: kept.spread,
             }
         })
     }

@@ -6,7 +6,8 @@
 //! the time axis, for screens and text. There may be as many calls and rows as spans, so they are kept in columns that
 //! point at the spans, and read through views: [`super::Case::operations`], [`super::Case::rows`].
 
-pub use super::calls::{Attempt, Calls, Execution, Operation};
+pub use super::calls::{Asked, Attempt, Calls, Claimed, Execution, Operation, Spread, Tried};
+pub use super::count::Count;
 pub use super::hops::{Channel, Hop};
 pub use super::rows::{Entry, Ground, Row, Rows, Story};
 pub use super::words::{Word, Words};
@@ -93,6 +94,8 @@ pub enum Grouping {
     Strong,
     /// Shape only; a loop over items looks the same.
     Possible,
+    /// Equal identity, at the same time, and the one that lost was given up: sent twice to be faster, no retry.
+    Hedge,
 }
 
 /// How an attempt, execution or delivery ended.

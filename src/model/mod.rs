@@ -13,6 +13,7 @@ pub mod ask;
 pub mod budget;
 pub mod calls;
 pub mod case;
+pub mod count;
 pub mod coverage;
 pub mod hops;
 pub mod id;

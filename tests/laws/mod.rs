@@ -1,11 +1,12 @@
 //! Look-alikes, each beside its twin, and the laws of the hunt.
 
 mod build;
+mod grouping;
 mod holds;
 
 use build::{S, World, at, ms, origin, record, span, traceparent};
 use hopscope::diagnose;
-use hopscope::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome};
+use hopscope::model::journey::{CopyRole, DeliveryResult, Grouping, Outcome, Spread};
 use hopscope::model::{Absence, Case, SourceKind, SpanKind, TraceId, Verdict};
 
 const T: u128 = 0xabc_def0_1234_5678_9abc_def0_1234_5678;
@@ -70,10 +71,14 @@ fn an_unknown_identity_is_only_possible() {
 #[test]
 fn one_client_span_with_two_servers_is_a_hidden_retry() {
     let mut world = calls(["http://p/charge"; 3], [200, 200, 200]);
+    world.spans[2].took = 10;
     world.spans.push(span(T, 99, 10, "payments", SpanKind::Server, 30, 5));
     let case = by_trace(&world);
     let operation = case.operations().next().unwrap();
     assert_eq!((operation.tries(), operation.first().executions().len()), (1, 2));
+    assert_eq!(operation.first().spread, Spread::HiddenRetry);
+    let said = case.journey.summary.as_str();
+    assert!(said.contains("1 attempt with 2 executions: hidden retry or fan-out by a proxy"), "{said}");
 }
 
 #[test]

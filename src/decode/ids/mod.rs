@@ -7,6 +7,7 @@ mod coordinates;
 mod names;
 mod pairs;
 mod values;
+mod wanted;
 
 use super::attributes;
 use super::headers::{propagation, trail};
@@ -17,6 +18,7 @@ use crate::model::{Coordinate, Identifier, NamedKind, Record, SpanId, TraceId};
 pub use coordinates::coordinates;
 use names::Meaning;
 use smol_str::SmolStr;
+pub use wanted::{Wanted, effect_key, wanted};
 
 /// Where in its row an identifier stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,48 @@
+//! Counts: what attempts claim about their number, held against what was seen.
+
+use super::journey::plural;
+use crate::model::SpanStore;
+use crate::model::journey::{Attempt, Journey, Operation, Spread};
+
+/// Missing numbers that are listed.
+const LISTED: usize = 6;
+
+/// Says which attempts something claims and no span shows.
+pub(super) fn missing(operation: Operation<'_>) -> Option<String> {
+    let count = operation.count();
+    if !count.is_short() {
+        let sent = operation.sent()?;
+        let seen = plural(count.seen as usize, "attempt");
+        return Some(format!(
+            "sent {sent} times by its own count, {seen} seen; what is missing may be redirects or logins as well as attempts"
+        ));
+    }
+    // The first one of a numbered sequence carries no number.
+    let mut seen: Vec<u32> = operation.attempts().map(|attempt| attempt.number.unwrap_or(attempt.ordinal)).collect();
+    seen.sort_unstable();
+    let mut lost = (1..=count.at_least).filter(|number| seen.binary_search(number).is_err());
+    let listed: Vec<String> = lost.by_ref().take(LISTED).map(|number| number.to_string()).collect();
+    let more = if lost.next().is_some() { " and more" } else { "" };
+    Some(format!(
+        "{count} by their own count, {} seen; not found: {}{more} (not sampled, expired or never written)",
+        count.seen,
+        listed.join(", ")
+    ))
+}
+
+/// Says what was sent twice to be faster, and which attempts ran more than once behind a proxy.
+pub(super) fn side_by_side(journey: &Journey, spans: &SpanStore) -> Vec<String> {
+    let hedged = journey.operations(spans).filter(|operation| operation.hedges() > 0).count();
+    let attempts = journey.operations(spans).flat_map(Operation::attempts);
+    let hidden = attempts.filter(|attempt: &Attempt<'_>| attempt.spread == Spread::HiddenRetry);
+    let (hidden, runs) = hidden.fold((0, 0), |(count, runs), attempt| (count + 1, runs + attempt.executions().len()));
+    let mut parts = Vec::new();
+    if hedged > 0 {
+        parts.push(format!("{} hedged", plural(hedged, "call")));
+    }
+    if hidden > 0 {
+        let (attempts, runs) = (plural(hidden, "attempt"), plural(runs, "execution"));
+        parts.push(format!("{attempts} with {runs}: hidden retry or fan-out by a proxy"));
+    }
+    parts
+}
