@@ -181,11 +181,12 @@ impl<'a> Finder<'a> {
     }
 
     /// Takes candidates for one operation, by their start.
-    fn group(&mut self, candidates: impl Iterator<Item = SpanView<'a>>) {
+    fn group(&mut self, candidates: impl ExactSizeIterator<Item = SpanView<'a>>) {
+        let is_alone = candidates.len() == 1;
         let mut open: Option<Open<'a>> = None;
         for span in candidates {
             let (result, status) = self.wording.ending(span);
-            let next = Reading::of(span, result);
+            let next = if is_alone { Reading::alone(span, result) } else { Reading::of(span, result) };
             let joined = open.as_ref().and_then(|open| retries::relation(&open.last, &next, open.gap));
             if let (Some(grouping), Some(open)) = (joined, &mut open) {
                 if open.last.is_unanswered() {

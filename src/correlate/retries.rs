@@ -29,7 +29,13 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub fn of(span: SpanView<'a>, result: AttemptResult) -> Self {
-        let (claims, wanted) = (reads::claims(span), reads::wanted(span));
+        Self { wanted: reads::wanted(span), ..Self::alone(span, result) }
+    }
+
+    /// Reads a call that there is nothing to compare with, as most are: what it was for is left out, unless it counts.
+    pub fn alone(span: SpanView<'a>, result: AttemptResult) -> Self {
+        let claims = reads::claims(span);
+        let wanted = if claims.number().is_some() { reads::wanted(span) } else { Wanted::default() };
         Self { span, result, claims, wanted, code: reads::status_code(span) }
     }
 
@@ -123,10 +129,10 @@ pub(super) fn relation(last: &Reading<'_>, next: &Reading<'_>, gap: Option<Nanos
     let is_keyed = last.wanted.idempotency.is_some() && last.wanted.idempotency == next.wanted.idempotency;
     let known = identity(last, next);
     if overlap(last.span, next.span) {
-        return match is_hedge(last, next) && (is_keyed || known != Known::Nothing) {
-            true => Some(Grouping::Hedge),
-            false => is_keyed.then_some(Grouping::Explicit),
-        };
+        if is_hedge(last, next) && (is_keyed || known != Known::Nothing) {
+            return Some(Grouping::Hedge);
+        }
+        return is_keyed.then_some(Grouping::Explicit);
     }
     if is_keyed {
         return Some(Grouping::Explicit);

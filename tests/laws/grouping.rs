@@ -4,7 +4,10 @@ use super::build::{S, World, span};
 use super::{T, by_trace};
 use hopscope::model::SpanKind;
 use hopscope::model::journey::Grouping::{self, Explicit, Hedge, Possible, Single, Strong};
-use hopscope::model::journey::{AttemptResult, Spread};
+use hopscope::model::journey::{AttemptResult, Operation, Spread};
+
+/// What it looks like, the calls, and sizes and joins of the operations that they are.
+type Alike = (&'static str, Vec<S>, Vec<(usize, Grouping)>);
 
 /// A call from `at` on for `took` milliseconds.
 fn call(at: i64, took: i64) -> S {
@@ -13,7 +16,7 @@ fn call(at: i64, took: i64) -> S {
 
 fn get(at: i64, took: i64, url: &str, status: i64) -> S {
     let mut call = call(at, took).post(url, status);
-    call.attributes[0].1 = "GET".to_owned();
+    "GET".clone_into(&mut call.attributes[0].1);
     call
 }
 
@@ -44,7 +47,7 @@ fn look_alikes_of_retries_are_told_apart() {
     let url = "http://shop/stock/7";
     let page = |at: i64, page: i64| get(at, 10, &format!("http://shop/list?page={page}"), 503);
     let one = |count| vec![(1, Single); count];
-    let cases: Vec<(&str, Vec<S>, Vec<(usize, Grouping)>)> = vec![
+    let cases: Vec<Alike> = vec![
         ("a failure, then a success", vec![get(0, 10, url, 503), get(50, 10, url, 200)], vec![(2, Strong)]),
         ("too many requests, then a success", vec![get(0, 10, url, 429), get(50, 10, url, 200)], vec![(2, Strong)]),
         ("cut off, then answered", vec![unanswered(0, 100, url), get(200, 10, url, 200)], vec![(2, Strong)]),
@@ -114,7 +117,7 @@ fn look_alikes_of_retries_are_told_apart() {
 fn what_says_that_it_is_a_retry_is_believed() {
     let url = "http://shop/stock/7";
     let keyed = |at: i64, key: &str, status: i64| post(at, 10, status).with("http.request.header.idempotency-key", key);
-    let cases: Vec<(&str, Vec<S>, Vec<(usize, Grouping)>)> = vec![
+    let cases: Vec<Alike> = vec![
         (
             "a resend count",
             vec![get(0, 10, url, 503), get(11, 10, url, 200).with("http.request.resend_count", 1)],
@@ -208,12 +211,12 @@ fn attempts_without_a_span_around_them_are_joined_by_their_id_alone() {
     };
     let sizes = |keys: [&str; 2]| -> Vec<usize> {
         let line = |number: i64| {
-            let trace = hopscope::model::TraceId(T + number.unsigned_abs() as u128);
+            let trace = hopscope::model::TraceId(T + u128::from(number.unsigned_abs()));
             ("checkout", number * 100, format!("sending ord-1234 trace_id={trace}"))
         };
         let spans = vec![attempt(0, keys[0], 503), attempt(1, keys[1], 200)];
         let world = World { spans, lines: vec![line(0), line(1)], ..World::default() };
-        world.case("ord-1234").operations().map(|operation| operation.tries()).collect()
+        world.case("ord-1234").operations().map(Operation::tries).collect()
     };
     assert_eq!(sizes(["wish-1234", "wish-1234"]), [2]);
     assert_eq!(sizes(["wish-1234", "wish-9999"]), [1, 1]);
@@ -226,7 +229,7 @@ fn spread(runs: &[(&'static str, i64, i64, bool)], mark: impl Fn(usize, S) -> S)
         let run = span(T, 700 + number as u64, 100, service, SpanKind::Server, *at, *took);
         spans.push(mark(number, S { failed: *failed, ..run }));
     }
-    by_trace(&World { spans, ..World::default() }).operations().next().unwrap().first().spread
+    by_trace(&World { spans, ..World::default() }).operations().next().expect("a call").first().spread
 }
 
 #[test]

@@ -54,10 +54,10 @@ pub fn wanted(span: SpanView<'_>) -> Wanted {
         match kind {
             NamedKind::Idempotency => wanted.idempotency = Some(text.into()),
             NamedKind::Request => wanted.request = Some(text.into()),
-            NamedKind::Business if !RESULTS.contains(&within) => {
-                if !wanted.business.iter().any(|(known, _)| *known == within) {
-                    wanted.business.push((within, text.into()));
-                }
+            NamedKind::Business
+                if !RESULTS.contains(&within) && !wanted.business.iter().any(|(known, _)| *known == within) =>
+            {
+                wanted.business.push((within, text.into()));
             }
             _ => {}
         }
