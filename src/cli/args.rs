@@ -132,6 +132,9 @@ pub enum Verb {
         /// What ID is, when it could be several things
         #[arg(long = "as", value_name = "KIND")]
         kind: Option<KindName>,
+        /// Under each row, the path that led to it: edge by edge, with what each rests on and the request that shows it
+        #[arg(long)]
+        why: bool,
     },
     /// Queue state
     Queue {

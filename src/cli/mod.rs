@@ -65,11 +65,11 @@ pub fn main() -> u8 {
         Some(Verb::Logs { action }) => logs::run(&arguments, action, &out),
         Some(Verb::Keys) => keys::run(&arguments, &out),
         Some(Verb::Now) => verbs::now(&arguments, &out),
-        Some(Verb::Follow { id, kind }) => verbs::follow(&arguments, id, *kind, &out),
+        Some(Verb::Follow { id, kind, why }) => verbs::follow(&arguments, id, *kind, *why, &out),
         Some(Verb::Queue { action }) => queue::run(&arguments, action, &out),
         None => match (&arguments.id, console::is_wanted(&arguments)) {
             (_, true) => console::run(&arguments, &out),
-            (Some(id), false) => verbs::follow(&arguments, id, None, &out),
+            (Some(id), false) => verbs::follow(&arguments, id, None, false, &out),
             (None, false) => verbs::now(&arguments, &out),
         },
     };

@@ -104,7 +104,7 @@ pub fn look(arguments: &Arguments) -> Result<Look, Failure> {
     } else {
         columns().unwrap_or(160)
     };
-    Ok(Look { width: width.clamp(40, 400), zone })
+    Ok(Look { width: width.clamp(40, 400), zone, why: false })
 }
 
 /// Returns the time of the question; `since` is what is searched when the arguments do not say.

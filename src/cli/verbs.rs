@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, signals};
 use crate::config::Profile;
-use crate::export::{Format, format};
+use crate::export::{Format, Look, format};
 use crate::investigate::{SourceSet, follow as investigate_follow, read_now};
 use crate::model::Nanos;
 use crate::model::id::{Recognised, recognise, recognise_as};
@@ -41,9 +41,10 @@ pub fn now_of(arguments: &Arguments, profile: &Profile, runtime: &Runtime, out: 
 }
 
 /// `hopscope follow ID`.
-pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, out: &Out) -> Result<Exit, Failure> {
+pub fn follow(arguments: &Arguments, id: &str, kind: Option<KindName>, why: bool, out: &Out) -> Result<Exit, Failure> {
     let anchor = anchor(id, kind)?;
     let (look, asked) = (settings::look(arguments)?, settings::asked(arguments, FOLLOW_SINCE)?);
+    let look = Look { why, ..look };
     let profile = settings::loaded(arguments)?.profile;
     let runtime = runtime()?;
     let _inside = runtime.enter();

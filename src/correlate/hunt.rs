@@ -3,10 +3,12 @@
 use super::index::Index;
 use super::journey;
 use super::plan::{self, Known};
-use super::scope::{self, Rows as Found, Scope};
+use super::scope::{self, Fan, Rows as Found, Scope};
 use super::tally::Tally;
 use crate::model::case::{Alias, AskedQuery, Progress};
 use crate::model::id::Recognised;
+use crate::model::journey::Fact;
+use crate::model::why::{Node, Strength};
 use crate::model::{
     Ask, Case, Coordinate, Exchange, Identity, LedgerEntry, LineStore, Nanos, NotFollowed, Query, QueueState, Record,
     Reply, Rows, SafeText, SourceKind, SpanStore, Timestamp, Window,
@@ -34,8 +36,8 @@ pub struct Limits {
     pub depth: u32,
     /// Lines per search.
     pub rows: u32,
-    /// Traces per search; one more than is followed.
-    pub fan_out: u32,
+    /// How much an id may name before it is no longer followed.
+    pub fan: Fan,
 }
 
 /// What a hunt works with.
@@ -101,7 +103,7 @@ impl Default for Limits {
             line_queries: 30,
             depth: 24,
             rows: 5_000,
-            fan_out: 51,
+            fan: Fan { few: 8, hub: 50 },
         }
     }
 }
@@ -190,10 +192,12 @@ impl Hunt {
     /// next follows from whole replies only, so that a hunt goes the same way every time. Rows for a question that is not
     /// open are ignored.
     pub fn glimpse(&mut self, number: u32, rows: Rows) {
-        if let Rows::Spans(spans) = rows
+        if let Rows::Spans(mut spans) = rows
             && self.open.contains_key(&number)
             && !self.buffered.contains_key(&number)
         {
+            // The request that brings them has not ended.
+            spans.stamp(u32::MAX);
             self.arriving.insert(number, Arc::from(spans));
         }
     }
@@ -241,7 +245,21 @@ impl Hunt {
             index: &index,
             scope: &scope,
         };
-        let journey = journey::build(&material);
+        let mut journey = journey::build(&material);
+        let aliases = self.aliases(&scope);
+        let ledger = self.ledger(&scope);
+        let paths = scope.paths;
+        if !paths.are_exact() {
+            journey.rows.weaken(|fact| {
+                let node = match fact {
+                    Fact::Span(row) => Node::Span(row),
+                    Fact::Line(row) => Node::Line(row),
+                    Fact::Record(at) => paths.record(&records.get(at as usize)?.coordinate)?,
+                    Fact::Queue => return None,
+                };
+                paths.strength(node).map(Strength::tier)
+            });
+        }
         Case {
             anchor: self.anchor.clone(),
             at: self.settings.now,
@@ -255,11 +273,12 @@ impl Hunt {
             lines: Arc::clone(&self.lines),
             records: Arc::new(records),
             queues: self.queues.clone(),
-            aliases: self.aliases(&scope),
+            aliases,
             journey,
+            paths,
             verdicts: Vec::new(),
             coverage: self.tally.sources().to_vec(),
-            ledger: self.ledger(&scope),
+            ledger,
             exchanges: self.exchanges.clone(),
             queries: self.queries.clone(),
             progress: self.progress(),
@@ -274,6 +293,7 @@ impl Hunt {
             lines: &self.lines,
             records: &self.records,
             index,
+            fan: self.settings.limits.fan,
         })
     }
 

@@ -10,9 +10,11 @@
 mod attempts;
 mod counts;
 mod deliveries;
+mod entries;
 pub mod hunt;
 mod index;
 mod journey;
+mod labels;
 mod layers;
 mod messages;
 mod plan;
@@ -26,3 +28,4 @@ mod wording;
 
 pub use hunt::{Hunt, Limits, Settings, Step};
 pub use plan::METADATA;
+pub use scope::Fan;

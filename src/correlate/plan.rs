@@ -91,6 +91,9 @@ fn lines(known: &Known<'_>) -> Vec<Want> {
     for trace in known.scope.traces.keys() {
         want(trace.spellings(), around(known), "lines of the trace", turn(known, *trace));
     }
+    for id in &known.scope.ids {
+        want(id.spellings(), around(known), "lines that hold an id of the message", 0);
+    }
     for at in known.scope.coordinates.keys() {
         want(vec![at.to_string().into()], around(known), "lines that name the record", 0);
     }
@@ -135,7 +138,7 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
             service: service.clone(),
             tag: Some((name.into(), value.clone())),
             window,
-            limit: known.settings.limits.fan_out,
+            limit: known.settings.limits.fan.hub + 1,
         };
         let why = format!("spans of {service} with {name} = {value}");
         wants.push(Want { key: format!("spans {service} {name} {value} {}", known.widened), ask, why });
@@ -169,7 +172,7 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
                 ask: Ask::FindAnywhere {
                     any: BUSINESS_TAGS.iter().copied().chain(others.iter().copied()).map(pair).collect(),
                     window,
-                    limit: known.settings.limits.fan_out,
+                    limit: known.settings.limits.fan.hub + 1,
                 },
                 why: "spans that carry the id".to_owned(),
             });
@@ -194,7 +197,8 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
             want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
         }
         if is_anywhere {
-            let ask = Ask::FindAnywhere { any: attributes::naming(at), window, limit: known.settings.limits.fan_out };
+            let ask =
+                Ask::FindAnywhere { any: attributes::naming(at), window, limit: known.settings.limits.fan.hub + 1 };
             let key = format!("spans anywhere {at} {}", known.widened);
             anywhere.push(Want { key, ask, why: format!("spans that name {at}") });
         }

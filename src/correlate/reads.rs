@@ -1,17 +1,18 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
 use crate::decode::attributes::{self, Operation, Text};
-pub(super) use crate::decode::attributes::{Claims, claims};
-use crate::decode::headers::propagation;
+pub(super) use crate::decode::attributes::{Claims, claims, is_record_key, offset_name};
+pub(super) use crate::decode::headers::propagation::pointers;
 pub(super) use crate::decode::headers::trail;
+pub(super) use crate::decode::ids::{LinePointer, Spot, of_record, of_span};
+use crate::decode::ids::{coordinates, pointer_of_line, trace_of_line};
 pub(super) use crate::decode::ids::{Wanted, contains_token, wanted};
-use crate::decode::ids::{coordinates, trace_of_line};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
-use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId};
+use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
 use smol_str::SmolStr;
 
 /// Part of a consumer span in a delivery.
@@ -170,7 +171,7 @@ pub(super) fn is_not_due(span: SpanView<'_>) -> bool {
 
 /// Returns the spans that a record's headers name, last writer last, with the sampled flag.
 pub(super) fn traceparents(record: &Record) -> Vec<(TraceId, SpanId, bool)> {
-    propagation::pointers(record).into_iter().map(|found| (found.trace, found.span, found.sampled)).collect()
+    pointers(record).into_iter().map(|found| (found.trace, found.span, found.sampled)).collect()
 }
 
 /// Returns what a log line says.
@@ -215,20 +216,49 @@ pub(super) fn line_trace(line: LineView<'_>) -> Option<(TraceId, Option<SpanId>)
     trace_of_line(line)
 }
 
+/// Returns the same with the field that names it.
+pub(super) fn line_pointer(line: LineView<'_>) -> Option<LinePointer> {
+    pointer_of_line(line)
+}
+
 /// Returns the coordinates a log line names, in whatever words its client uses.
 pub(super) fn line_coordinates(line: LineView<'_>) -> impl Iterator<Item = Coordinate> + '_ {
     coordinates(line.text()).into_iter()
 }
 
-/// Says whether a record holds the id as its key, as a header's value or in its value.
-pub(super) fn record_holds(record: &Record, id: &str) -> bool {
+/// Returns the field in which a record holds the id: its key, the name of a header, or its value.
+pub(super) fn record_field(record: &Record, id: &str) -> Option<SmolStr> {
     let holds = |bytes: &bytes::Bytes| std::str::from_utf8(bytes).is_ok_and(|text| contains_token(text, id));
-    record.key.as_ref().is_some_and(|key| key == id.as_bytes() || holds(key))
-        || record.value.as_ref().is_some_and(holds)
-        || record.headers.iter().filter_map(|header| header.value.as_ref()).any(holds)
+    if record.key.as_ref().is_some_and(|key| key == id.as_bytes() || holds(key)) {
+        return Some(KEY);
+    }
+    let mut headers = record.headers.iter();
+    if let Some(header) = headers.find(|header| header.value.as_ref().is_some_and(holds)) {
+        return Some(String::from_utf8_lossy(&header.key).into());
+    }
+    record.value.as_ref().is_some_and(holds).then_some(VALUE)
+}
+
+/// Returns the attribute whose whole value is the id.
+pub(super) fn span_field<'a>(span: SpanView<'a>, id: &str) -> Option<&'a str> {
+    let is_it = |value: Value<'_>| match value {
+        Value::Int(number) => id.parse() == Ok(number),
+        other => other.is_text(id),
+    };
+    span.attributes().find(|(_, value)| is_it(*value)).map(|(name, _)| name)
+}
+
+/// Returns the field in which a line holds the id; empty for its text.
+pub(super) fn line_field<'a>(line: LineView<'a>, id: &str) -> Option<&'a str> {
+    let field = line.metadata().find(|(_, value)| *value == id).map(|(name, _)| name);
+    field.or_else(|| contains_token(line.text(), id).then_some(""))
 }
 
 /// Says whether a span carries the id as the whole value of an attribute.
 pub(super) fn span_holds(span: SpanView<'_>, id: &str) -> bool {
-    span.attributes().any(|(_, value)| value.is_text(id))
+    span_field(span, id).is_some()
 }
+
+/// Fields of a record that have no name of their own.
+pub(super) const KEY: SmolStr = SmolStr::new_static("key");
+pub(super) const VALUE: SmolStr = SmolStr::new_static("value");

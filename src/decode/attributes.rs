@@ -313,6 +313,17 @@ pub fn record_coordinate(span: SpanView<'_>) -> Option<Coordinate> {
     }
 }
 
+/// Returns the name of the attribute that tells the offset of a span's record, as it was sent.
+pub fn offset_name(span: SpanView<'_>) -> Option<&str> {
+    let named = |field| span.attributes().map(|(name, _)| name).find(|name| aliases(field).contains(name));
+    named(Field::Offset).or_else(|| named(Field::MessageId))
+}
+
+/// Says whether an attribute of this name holds the key of a record.
+pub fn is_record_key(name: &str) -> bool {
+    aliases(Field::Key).contains(&name)
+}
+
 fn operation(span: SpanView<'_>, fields: &Fields<'_>) -> Option<Operation> {
     // The free name of 1.27 stands beside the type; either may hold a word that is not known.
     let named = [Field::Operation, Field::OperationName].into_iter().find_map(|field| match &*fields.text(field)? {

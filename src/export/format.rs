@@ -14,6 +14,8 @@ pub struct Look {
     pub width: usize,
     /// Zone of shown times.
     pub zone: TimeZone,
+    /// Each row with the path that led to it.
+    pub why: bool,
 }
 
 /// One format: its name in `-o`, and how it writes a story and the present.
@@ -35,7 +37,7 @@ pub const FORMATS: &[Format] = &[
     },
     Format {
         name: "json",
-        story: |case, _, exit, out| json::write_to(&Report::of(case, exit), out),
+        story: |case, look, exit, out| json::write_to(&Report::of(case, exit, look.why), out),
         now: |now, _, exit| json::write(&NowReport::of(now, exit)),
     },
 ];

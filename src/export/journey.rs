@@ -1,6 +1,7 @@
 //! The `data` of a story: outcome, operations, messages, hops, rows, gaps, records.
 
 use super::report::RecordReport;
+use super::why::{self, Why};
 use crate::model::coverage::Absence;
 use crate::model::journey::{
     Attempt, AttemptResult, Channel, CopyRole, Count, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark,
@@ -11,7 +12,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// One journey. Its lists are made while they are written: there may be as many rows as spans.
-pub struct JourneyReport<'a>(&'a Case);
+pub struct JourneyReport<'a>(&'a Case, bool);
 
 /// A list that is made while it is written.
 struct Listed<I>(I);
@@ -33,7 +34,8 @@ impl Serialize for JourneyReport<'_> {
         report.serialize_field("operations", &Listed(operations))?;
         report.serialize_field("messages", &Listed(journey.messages.iter().map(|each| message_of(each, spans))))?;
         report.serialize_field("hops", &Listed(journey.hops(spans).iter().map(hop_of)))?;
-        report.serialize_field("rows", &Listed(case.rows().iter().map(row_of)))?;
+        let with_paths = self.1;
+        report.serialize_field("rows", &Listed(case.rows().iter().map(|row| row_of(case, row, with_paths))))?;
         report.serialize_field("gaps", &journey.gaps)?;
         report.serialize_field("records", &Listed(case.records.iter().map(RecordReport::of)))?;
         report.end()
@@ -135,13 +137,15 @@ struct RowReport<'a> {
     mark: Mark,
     tier: Tier,
     why: SafeText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Why<'a>>,
     follow: Option<SafeText>,
 }
 
 impl<'a> JourneyReport<'a> {
-    /// Returns the projection of a case's journey.
-    pub fn of(case: &'a Case) -> Self {
-        Self(case)
+    /// Returns the projection of a case's journey, with the path of each row when that is wanted.
+    pub fn of(case: &'a Case, with_paths: bool) -> Self {
+        Self(case, with_paths)
     }
 }
 
@@ -235,7 +239,7 @@ fn hop_of<'a>(hop: &'a Hop<'a>) -> HopReport<'a> {
     HopReport { from: &hop.from, to: hop.to, channel: &hop.channel, at: hop.at.0, transit_ns, times: hop.times }
 }
 
-fn row_of(row: Row<'_>) -> RowReport<'_> {
+fn row_of<'a>(case: &'a Case, row: Row<'a>, with_paths: bool) -> RowReport<'a> {
     RowReport {
         at: row.at.0,
         duration_ns: row.duration.map(|duration| duration.0),
@@ -246,6 +250,7 @@ fn row_of(row: Row<'_>) -> RowReport<'_> {
         mark: row.mark,
         tier: row.tier,
         why: row.why(),
+        path: if with_paths { why::of_row(case, &row) } else { None },
         follow: row.follow(),
     }
 }

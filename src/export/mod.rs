@@ -15,6 +15,7 @@ pub mod queue;
 pub mod report;
 pub mod text;
 pub mod waterfall;
+pub mod why;
 
 pub use format::{FORMATS, Format, Look};
 pub use present::NowReport;

@@ -135,8 +135,8 @@ pub struct ErrorRow {
 }
 
 impl<'a> Report<'a> {
-    /// Returns the projection of a case.
-    pub fn of(case: &'a Case, exit: u8) -> Self {
+    /// Returns the projection of a case, with the path of each row when that is wanted.
+    pub fn of(case: &'a Case, exit: u8, with_paths: bool) -> Self {
         let cannot_tell = case.verdicts.iter().filter_map(|(rule, verdict)| match verdict {
             Verdict::Unknown(why) => Some(CannotTell { rule, why }),
             Verdict::Findings(_) | Verdict::Clear | Verdict::NotApplicable => None,
@@ -156,7 +156,7 @@ impl<'a> Report<'a> {
             progress: &case.progress,
             findings: findings(case),
             cannot_tell: cannot_tell.collect(),
-            data: case.is_found().then(|| JourneyReport::of(case)),
+            data: case.is_found().then(|| JourneyReport::of(case, with_paths)),
             also_known_as: case
                 .aliases
                 .iter()

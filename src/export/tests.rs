@@ -80,6 +80,7 @@ fn case() -> Case {
             words,
             ..Journey::default()
         },
+        paths: crate::model::Paths::default(),
         verdicts: vec![
             ("R05".into(), Verdict::Findings(vec![finding])),
             ("R08".into(), Verdict::Unknown(SafeText::own("Loki did not answer"))),
@@ -109,7 +110,7 @@ fn written(format: &Format, look: &Look) -> String {
 
 #[test]
 fn every_format_of_a_story() {
-    let look = Look { width: 80, zone: TimeZone::UTC };
+    let look = Look { width: 80, zone: TimeZone::UTC, why: false };
     for format in FORMATS {
         let written = written(format, &look);
         assert!(!written.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{}", format.name);
@@ -120,7 +121,7 @@ fn every_format_of_a_story() {
 #[test]
 fn text_keeps_to_its_width() {
     for width in [40, 80, 132] {
-        let written = written(&FORMATS[0], &Look { width, zone: TimeZone::UTC });
+        let written = written(&FORMATS[0], &Look { width, zone: TimeZone::UTC, why: false });
         for line in written.lines() {
             assert!(SafeText::new(line).width() <= width, "{width}: {line}");
         }

@@ -3,8 +3,9 @@
 use super::format::Look;
 use super::present::light_word;
 use super::report::findings;
+use super::why;
 use crate::model::case::Progress;
-use crate::model::journey::RowKind;
+use crate::model::journey::{Row, RowKind};
 use crate::model::now::Light;
 use crate::model::queue::GroupKind;
 use crate::model::{
@@ -82,8 +83,16 @@ pub fn story(case: &Case, look: &Look, out: &mut dyn Write) -> io::Result<()> {
     } else {
         page.head(if case.is_complete() { "nothing found" } else { "nothing found, but not everything was seen" });
     }
-    if let Progress::Stopped { reason } = &case.progress {
-        page.line(&format!("  stopped early: {}; what follows is what is known so far", reason.as_str()));
+    match &case.progress {
+        Progress::Stopped { reason } => {
+            page.wrapped(4, &format!("  stopped: {}; what follows is what is known so far", reason.as_str()));
+        }
+        Progress::Complete if case.is_complete() => page.line("  complete within the searched sources and window"),
+        Progress::Complete if case.is_unanswered() => {}
+        Progress::Complete => {
+            page.line("  nothing is left to ask, but sources were missing or cut off: see `searched`")
+        }
+        Progress::Running { .. } => {}
     }
     write_findings(&mut page, case);
     write_rows(&mut page, case);
@@ -158,6 +167,23 @@ fn write_rows(page: &mut Page<'_>, case: &Case) {
             write!(told, "  {}", duration.human()).expect("a string takes any text");
         }
         page.line(&told);
+        if page.look.why {
+            write_path(page, case, &row);
+        }
+    }
+}
+
+/// Writes the path of a row, and the requests that show it again.
+fn write_path(page: &mut Page<'_>, case: &Case, row: &Row<'_>) {
+    let Some(path) = why::of_row(case, row) else {
+        page.line(&format!("               {}", row.why().as_str()));
+        return;
+    };
+    for sentence in path.sentences() {
+        page.wrapped(17, &format!("               {sentence}"));
+    }
+    for request in path.requests() {
+        page.wrapped(19, &format!("               $ {}", request.as_str()));
     }
 }
 

@@ -11,6 +11,7 @@ use super::spans::SpanStore;
 use super::text::SafeText;
 use super::time::{Timestamp, Window};
 use super::verdict::Verdict;
+use super::why::Paths;
 use serde::Serialize;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Case {
     pub aliases: Vec<Alias>,
     /// The journey.
     pub journey: Journey,
+    /// Why each row is here.
+    pub paths: Paths,
     /// What each rule says, by rule code.
     pub verdicts: Vec<(SmolStr, Verdict)>,
     /// One entry per kind of source that [`SourceKind::named`] names, in the order of [`SourceKind::ALL`].

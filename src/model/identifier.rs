@@ -156,6 +156,11 @@ impl Named {
         &self.value
     }
 
+    /// Says whether the value alone is unique, so that it joins across kinds.
+    pub fn is_unique(&self) -> bool {
+        matches!(self.key(), JoinKey::Bits(_) | JoinKey::Unique(_))
+    }
+
     fn key(&self) -> JoinKey {
         if self.kind != NamedKind::Context {
             if let Ok(uuid) = Uuid::try_parse(&self.value) {

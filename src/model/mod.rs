@@ -30,6 +30,7 @@ pub mod symbols;
 pub mod text;
 pub mod time;
 pub mod verdict;
+pub mod why;
 pub mod words;
 
 pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply, Rows, ScanFrom, Signal, SourceKind};
@@ -47,3 +48,4 @@ pub use spans::{SpanKind, SpanRow, SpanStatus, SpanStore, Value};
 pub use text::SafeText;
 pub use time::{Nanos, Timestamp, Window};
 pub use verdict::{Finding, Tier, Verdict};
+pub use why::{Node, Paths};

@@ -41,6 +41,17 @@ struct Kept {
     bits: u8,
 }
 
+impl Kept {
+    fn what(&self) -> Option<Fact> {
+        match self.bits >> 5 {
+            0 => Some(Fact::Span(SpanRow(self.fact))),
+            1 => Some(Fact::Line(LineRow(self.fact))),
+            2 => Some(Fact::Record(self.fact)),
+            _ => (self.fact != NONE).then_some(Fact::Queue),
+        }
+    }
+}
+
 /// What only few rows have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct More {
@@ -216,6 +227,16 @@ impl Rows {
         }
     }
 
+    /// Marks rows that rest on less than they seem to: no row is surer than the path that leads to it.
+    pub fn weaken(&mut self, tier_of: impl Fn(Fact) -> Option<Tier>) {
+        for kept in &mut self.kept {
+            let known = kept.bits >> 3 & 3;
+            if let Some(tier) = kept.what().and_then(&tier_of).filter(|tier| *tier as u8 > known) {
+                kept.bits = kept.bits & !(3 << 3) | (tier as u8) << 3;
+            }
+        }
+    }
+
     /// Returns the rows as they are shown.
     pub fn story<'a>(&'a self, words: &'a Words, spans: &'a SpanStore) -> Story<'a> {
         Story { rows: self, words, spans }
@@ -256,12 +277,7 @@ impl<'a> Row<'a> {
         const MARKS: [Mark; 8] =
             [Mark::Plain, Mark::Ok, Mark::Wait, Mark::Warn, Mark::Error, Mark::Unknown, Mark::Unknown, Mark::Unknown];
         const TIERS: [Tier; 4] = [Tier::Exact, Tier::Scoped, Tier::Inferred, Tier::Inferred];
-        let fact = match kept.bits >> 5 {
-            0 => Some(Fact::Span(SpanRow(kept.fact))),
-            1 => Some(Fact::Line(LineRow(kept.fact))),
-            2 => Some(Fact::Record(kept.fact)),
-            _ => (kept.fact != NONE).then_some(Fact::Queue),
-        };
+        let fact = kept.what();
         let duration = match (kept.more, fact) {
             (SERVER.., Some(Fact::Span(row))) => Some(from.spans.span(row).duration()),
             (WRITE.., _) => None,

@@ -427,9 +427,9 @@ pub fn story(bytes: &[u8]) {
     let case = hunt.case();
     diagnose::run(&case);
     Waterfall::of(&case, Folding::Folded);
-    json::write(&Report::of(&case, 0));
+    json::write(&Report::of(&case, 0, true));
     let mut shown = Vec::new();
-    writing::story(&case, &Look { width: 80, zone: jiff::tz::TimeZone::UTC }, &mut shown)
+    writing::story(&case, &Look { width: 80, zone: jiff::tz::TimeZone::UTC, why: true }, &mut shown)
         .expect("memory takes everything");
     let shown = String::from_utf8(shown).expect("lines are text");
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "a control is shown: {shown:?}");

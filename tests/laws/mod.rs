@@ -3,6 +3,7 @@
 mod build;
 mod grouping;
 mod holds;
+mod paths;
 
 use build::{S, World, at, ms, origin, record, span, traceparent};
 use hopscope::diagnose;

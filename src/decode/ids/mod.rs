@@ -211,19 +211,43 @@ pub fn of_line(line: LineView<'_>) -> Vec<Found> {
     finds.end(Spot::Body)
 }
 
+/// The trace and the span that a log line belongs to, and where it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePointer {
+    /// Trace.
+    pub trace: TraceId,
+    /// Span, where the line tells it.
+    pub span: Option<SpanId>,
+    /// Name of the field as it was sent; empty in a text.
+    pub field: SmolStr,
+    /// Where it stands.
+    pub spot: Spot,
+}
+
 /// Returns the trace and the span that a log line belongs to, by its fields or its text. Fields win.
-pub fn trace_of_line(line: LineView<'_>) -> Option<(TraceId, Option<SpanId>)> {
+pub fn pointer_of_line(line: LineView<'_>) -> Option<LinePointer> {
     let mut finds = Finds::default();
     let mut pointer = None;
-    let mut offer = |name: &str, value: &str| match names::nested(name) {
-        Some(Meaning::Trace(_) | Meaning::Span(_)) => finds.offer(name, value, Spot::Field),
-        Some(Meaning::Pointer(read)) => pointer = pointer.or_else(|| read(value)),
+    let mut offer = |name: &str, value: &str, spot: Spot| match names::nested(name) {
+        Some(Meaning::Trace(_) | Meaning::Span(_)) => finds.offer(name, value, spot),
+        Some(Meaning::Pointer(read)) if pointer.is_none() => {
+            pointer = read(value).map(|(trace, span)| LinePointer { trace, span, field: name.into(), spot });
+        }
         Some(_) | None => {}
     };
-    line.metadata().chain(line.labels()).for_each(|(name, value)| offer(name, value));
-    pairs::each(line.text(), &mut offer);
-    let named = finds.trace.map(|trace| (trace, finds.span.map(|(span, _)| span)));
-    named.or(pointer).or_else(|| bracketed(line.text()).map(|(trace, span)| (trace, Some(span))))
+    line.metadata().chain(line.labels()).for_each(|(name, value)| offer(name, value, Spot::Field));
+    pairs::each(line.text(), &mut |name, value| offer(name, value, Spot::Body));
+    if let (Some(trace), Some(first)) = (finds.trace, finds.all.into_iter().next()) {
+        let span = finds.span.map(|(span, _)| span);
+        return Some(LinePointer { trace, span, field: first.field, spot: first.spot });
+    }
+    let in_text = |(trace, span)| LinePointer { trace, span: Some(span), field: SmolStr::default(), spot: Spot::Text };
+    pointer.or_else(|| bracketed(line.text()).map(in_text))
+}
+
+/// Returns the trace and the span that a log line belongs to; see [`pointer_of_line`].
+pub fn trace_of_line(line: LineView<'_>) -> Option<(TraceId, Option<SpanId>)> {
+    pointer_of_line(line).map(|pointer| (pointer.trace, pointer.span))
 }
 
 /// Finds `[trace-span]` (Spring Boot) and `[application,trace,span]` (Sleuth).

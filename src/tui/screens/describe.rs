@@ -4,11 +4,12 @@ use super::story::{finding_of, severity_role};
 use super::{Subject, role_of};
 use crate::export::present::light_word;
 use crate::export::waterfall::{Bar, BarKind, Tree};
+use crate::export::why::{self, Why};
 use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
 use crate::model::queue::{OpenTransaction, QueueState};
 use crate::model::verdict::{Finding, Severity};
-use crate::model::{Case, Fault, Nanos, Note, Now, Record, SafeText, SpanRow, Verdict, text};
+use crate::model::{Case, Fault, Nanos, Node, Note, Now, Record, SafeText, SpanRow, Verdict, text};
 use crate::tui::command::Command;
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
@@ -227,6 +228,8 @@ fn row(case: &Case, row: &Row<'_>, facts: &Facts) -> Vec<Stripe> {
         lines.push(field("where", row.lane()));
     }
     lines.push(field("joined", format!("{} ({})", row.why().as_str(), row.tier.word())));
+    let found = why::of_row(case, row);
+    path(found.as_ref(), &mut lines);
     if let Some(follow) = row.follow() {
         lines.push(field("follow", follow));
     }
@@ -241,7 +244,24 @@ fn row(case: &Case, row: &Row<'_>, facts: &Facts) -> Vec<Stripe> {
         }
         Some(Fact::Queue) | None => {}
     }
+    again(found.as_ref(), &mut lines);
     lines
+}
+
+/// Why it is here, edge by edge to what was asked about.
+fn path(found: Option<&Why<'_>>, lines: &mut Vec<Stripe>) {
+    let sentences = found.into_iter().flat_map(Why::sentences);
+    lines.extend(sentences.take(MOST).enumerate().map(|(at, text)| field(if at == 0 { "why" } else { "" }, text)));
+}
+
+/// The requests that show a path again.
+fn again(found: Option<&Why<'_>>, lines: &mut Vec<Stripe>) {
+    let requests = found.map(Why::requests).unwrap_or_default();
+    if !requests.is_empty() {
+        lines.push(Stripe::default());
+        lines.push(title("to see the path again"));
+    }
+    lines.extend(requests.into_iter().map(|request| Stripe::of(request.clone(), Role::Text)));
 }
 
 fn span(case: &Case, at: SpanRow, facts: &Facts, lines: &mut Vec<Stripe>) {
@@ -341,8 +361,8 @@ pub fn repeats<'a>(rows: impl Iterator<Item = Row<'a>>, facts: &Facts) -> Vec<St
     lines
 }
 
-/// Describes where a group stands in a partition.
-pub fn commit(queues: &QueueState, group: usize, at: usize) -> Vec<Stripe> {
+/// Describes where a group stands in a partition, and which record of the story stands there too.
+pub fn commit(queues: &QueueState, story: Option<&Case>, group: usize, at: usize) -> Vec<Stripe> {
     let Some(group) = queues.groups.get(group) else { return Vec::new() };
     let Some(commit) = group.commits.get(at) else { return Vec::new() };
     let number = |value: Option<i64>| value.map_or_else(|| "not known".to_owned(), |value| value.to_string());
@@ -382,6 +402,11 @@ pub fn commit(queues: &QueueState, group: usize, at: usize) -> Vec<Stripe> {
     for fault in group.fault.iter().chain(held.and_then(|held| held.fault.as_ref())) {
         lines.push(Stripe::of(fault.as_str(), Role::Error));
     }
+    if let Some((record, found)) = story.and_then(|case| why::of_partition(case, &commit.topic, commit.partition)) {
+        lines.push(field("holds", format!("record {record} of this story")));
+        path(Some(&found), &mut lines);
+        again(Some(&found), &mut lines);
+    }
     lines
 }
 
@@ -403,9 +428,15 @@ pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
                 format!("{}, {} failed, {} without parent", tree.spans, tree.errors, tree.orphans),
             ));
         }
-        BarKind::Span(row) => span(case, row, facts, &mut lines),
+        BarKind::Span(row) => {
+            let found = why::why(case, Node::Span(row));
+            path(found.as_ref(), &mut lines);
+            span(case, row, facts, &mut lines);
+            again(found.as_ref(), &mut lines);
+        }
         BarKind::Fold(row, count) => {
             lines.insert(0, title(format!("{count} equal spans, together; the first of them:")));
+            path(why::why(case, Node::Span(row)).as_ref(), &mut lines);
             span(case, row, facts, &mut lines);
         }
         BarKind::Wait(row) => {

@@ -86,7 +86,7 @@ impl Screen for Queues {
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
         match item.subject {
             Subject::Commit(group, at) => {
-                state(facts).map_or_else(Vec::new, |queues| describe::commit(queues, group, at))
+                state(facts).map_or_else(Vec::new, |queues| describe::commit(queues, facts.story.as_deref(), group, at))
             }
             subject => describe::present(facts, subject),
         }
