@@ -5,8 +5,8 @@ pub(super) use crate::decode::attributes::{Claims, claims, is_record_key, offset
 pub(super) use crate::decode::headers::propagation::pointers;
 pub(super) use crate::decode::headers::trail;
 pub(super) use crate::decode::ids::{LinePointer, Spot, of_record, of_span};
-use crate::decode::ids::{coordinates, pointer_of_line, trace_of_line};
 pub(super) use crate::decode::ids::{Wanted, contains_token, wanted};
+use crate::decode::ids::{coordinates, pointer_of_line, trace_of_line};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 use crate::model::journey::AttemptResult;
