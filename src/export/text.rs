@@ -90,7 +90,7 @@ pub fn story(case: &Case, look: &Look, out: &mut dyn Write) -> io::Result<()> {
         Progress::Complete if case.is_complete() => page.line("  complete within the searched sources and window"),
         Progress::Complete if case.is_unanswered() => {}
         Progress::Complete => {
-            page.line("  nothing is left to ask, but sources were missing or cut off: see `searched`")
+            page.line("  nothing is left to ask, but sources were missing or cut off: see `searched`");
         }
         Progress::Running { .. } => {}
     }

@@ -267,11 +267,10 @@ impl Paths {
     pub fn add(&mut self, to: Node, from: Node, edge: u16) -> bool {
         let hop = (from.packed(), edge);
         match to {
-            Node::Anchor => false,
             Node::Span(row) => self.spans.set(row.0, hop),
             Node::Line(row) => self.lines.set(row.0, hop),
-            // Those are kept by their names.
-            Node::Record(_) | Node::Trace(_) | Node::Id(_) => false,
+            // The anchor was not reached; the others are kept by their names.
+            Node::Anchor | Node::Record(_) | Node::Trace(_) | Node::Id(_) => false,
         }
     }
 

@@ -216,7 +216,7 @@ fn an_id_of_the_message_leads_to_lines_without_a_trace() {
         ("mailer", 41, format!("sent mail for {ID}1")),
         ("mailer", 42, "sent mail".to_owned()),
     ];
-    let case = World { records, lines, ..World::default() }.case("orders-0@1");
+    let case = World { lines, records, ..World::default() }.case("orders-0@1");
     let found: Vec<String> = names(&case).into_iter().filter(|name| name.starts_with("line")).collect();
     assert_eq!(found, [format!("line sent mail for {ID}")]);
     check_paths(&case);
