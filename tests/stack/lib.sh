@@ -3,7 +3,7 @@
 # The sourcing script has set `here` to this directory, and `state` to the state directory where processes are concerned.
 # shellcheck disable=SC2154
 
-# Every version of the stack is named here and in workload/pom.xml, nowhere else.
+# Every version of the stack is named here, in workload/pom.xml, and in polyglot's requirements.txt and go.mod, nowhere else.
 KAFKA_VERSION=4.3.1
 newest_kafka=$KAFKA_VERSION # an env file may say that its broker is an older one
 KAFKA_39_VERSION=3.9.2  # KRaft
@@ -77,6 +77,14 @@ need_go() {
   export GOTOOLCHAIN=auto
 }
 
+need_python() {
+  need python3 python3 "runs the Python service"
+  python3 -c 'import ensurepip, venv' 2>/dev/null && return
+  # Debian keeps what makes an environment in a package of its own.
+  if [ "${may_install:-no}" = yes ] && can_apt; then apt_install python3-venv || die "apt-get could not install python3-venv"; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || die "python3 has no venv module. On Debian or Ubuntu: apt-get install python3-venv"
+}
+
 # --- cache -------------------------------------------------------------------------------------------------------
 
 # is_extra NAME: whether there is such a server.
@@ -101,6 +109,10 @@ jaeger_1_home() { printf '%s/jaeger-%s-%s' "$cache" "$JAEGER_1_VERSION" "$(cd "$
 loki_home() { printf '%s/loki-%s-%s' "$cache" "$LOKI_VERSION" "$(cd "$here/loki" && sum go.mod go.sum)"; }
 workload_home() {
   printf '%s/workload-%s' "$cache" "$(cd "$here/workload" && find pom.xml src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-12)"
+}
+
+polyglot_home() {
+  printf '%s/polyglot-%s' "$cache" "$(cd "$here/polyglot" && sum billing/billing.py billing/requirements.txt shipping/main.go shipping/go.mod shipping/go.sum)"
 }
 
 # cached HOME BUILDER: runs BUILDER with an empty directory and renames that to HOME when all went well. So HOME exists
@@ -159,6 +171,15 @@ build_workload() {
     rm -rf "$1/target" "$1/src"
 }
 
+# Python's environment moves with its folder as long as only its python is called.
+build_polyglot() {
+  say "stack: building the Python and the Go service"
+  python3 -m venv "$1/venv" &&
+    "$1/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r "$here/polyglot/billing/requirements.txt" &&
+    cp "$here/polyglot/billing/billing.py" "$1/" &&
+    (cd "$here/polyglot/shipping" && GOFLAGS='' GOWORK=off nice -n 10 go build -mod=readonly -trimpath -buildvcs=false -ldflags='-s -w' -o "$1/shipping" .)
+}
+
 get_kafka() {
   [ -d "$(kafka_home)" ] && return
   need_java
@@ -191,6 +212,13 @@ get_workload() {
   need_java
   need_maven
   cached "$(workload_home)" build_workload
+}
+
+get_polyglot() {
+  [ -d "$(polyglot_home)" ] && return
+  need_python
+  need_go
+  cached "$(polyglot_home)" build_polyglot
 }
 
 get_kafka-3.9() { (KAFKA_VERSION=$KAFKA_39_VERSION && get_kafka); }

@@ -20,10 +20,12 @@ public class Captures {
 
     private final Deliveries deliveries;
     private final Truth truth;
+    private final Faults faults;
 
-    public Captures(Deliveries deliveries, Truth truth) {
+    public Captures(Deliveries deliveries, Truth truth, Faults faults) {
         this.deliveries = deliveries;
         this.truth = truth;
+        this.faults = faults;
     }
 
     @RetryableTopic(
@@ -37,6 +39,7 @@ public class Captures {
     public void capture(ConsumerRecord<String, String> record) {
         Order done = deliveries.run("capture", record, order -> {
             log.info("capturing order {}", order.orderId());
+            faults.beforeTheEffect(order);
             if (order.poisoned()) {
                 log.error("capture of order {} failed: account {} is closed", order.orderId(), order.account());
                 throw new IllegalStateException("account " + order.account() + " is closed");

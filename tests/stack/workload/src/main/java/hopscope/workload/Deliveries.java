@@ -22,10 +22,12 @@ public class Deliveries {
     private final Map<String, Integer> byCoordinate = new ConcurrentHashMap<>();
     private final JsonMapper json;
     private final Truth truth;
+    private final Faults faults;
 
-    public Deliveries(JsonMapper json, Truth truth) {
+    public Deliveries(JsonMapper json, Truth truth, Faults faults) {
         this.json = json;
         this.truth = truth;
+        this.faults = faults;
     }
 
     /** Returns the order when the work succeeded; passes on what the work threw. */
@@ -59,6 +61,7 @@ public class Deliveries {
         if (thrown != null) {
             throw thrown;
         }
+        faults.afterTheEffect(order);
         return order;
     }
 }

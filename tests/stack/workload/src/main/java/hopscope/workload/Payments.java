@@ -12,9 +12,9 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The payment service's HTTP side: it refuses an order as often as the order asks for, then accepts it. */
+/** The payment service's HTTP side, which the order service offers to others, too: it refuses an order as often as the order asks for, then accepts it. */
 @RestController
-@Profile("payment-service")
+@Profile({"payment-service", "charges"})
 public class Payments {
     private static final Logger log = LoggerFactory.getLogger(Payments.class);
 

@@ -28,7 +28,8 @@ public class Refunds {
             id = "refund",
             topics = "${workload.refunds-topic}",
             groupId = "${workload.refund-group}",
-            containerFactory = "inPlaceRetries")
+            containerFactory = "inPlaceRetries",
+            autoStartup = "${workload.refunds-one-by-one}")
     public void refund(ConsumerRecord<String, String> record) {
         Order done = deliveries.run("refund", record, order -> {
             log.info("refunding order {}", order.orderId());
