@@ -9,6 +9,8 @@ mod cluster;
 mod field;
 #[path = "stack/paging.rs"]
 mod paging;
+#[path = "stack/polyglot.rs"]
+mod polyglot;
 #[path = "stack/secured.rs"]
 mod secured;
 
@@ -31,9 +33,14 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 impl Stack {
     fn open() -> Self {
+        Self::after("workload.env", "truth.jsonl")
+    }
+
+    /// The servers after a workload that left these files.
+    fn after(settings: &str, truth: &str) -> Self {
         let mut stack = Self::of(PathBuf::new());
-        stack.set("workload.env");
-        stack.truth = stack.read("truth.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        stack.set(settings);
+        stack.truth = stack.read(truth).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         stack
     }
 

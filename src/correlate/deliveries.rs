@@ -47,7 +47,7 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         }
         for (coordinate, tier) in coordinates(span, spans, index, &written) {
             if scope.coordinates.contains_key(&coordinate) {
-                found.push(delivery(span, handling, coordinate, tier));
+                found.push(weighed(delivery(span, handling, coordinate, tier), span));
             }
         }
     }
@@ -63,6 +63,18 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         delivery.ordinal = *count;
     }
     found
+}
+
+/// Takes back that a record was handled where the span holds an exception: a program that makes the span itself records
+/// the exception and may leave the status as it is, also when the handler failed.
+fn weighed(mut delivery: Delivery, span: SpanView<'_>) -> Delivery {
+    if delivery.result == DeliveryResult::Handled
+        && let Some(exception) = reads::exception_without_failure(span)
+    {
+        delivery.result = DeliveryResult::Unknown;
+        delivery.error = Some(SafeText::new(&exception));
+    }
+    delivery
 }
 
 /// Gives deliveries without a group the one that the headers of a copy name, unless another delivery of the record names

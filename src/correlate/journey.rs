@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::wording::Wording;
-use super::{attempts, counts, deliveries, messages, reads, rows};
+use super::{attempts, counts, deliveries, messages, reads, rows, unplaced};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, CopyRole, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome,
@@ -37,8 +37,13 @@ pub(super) fn build(material: &Material<'_>) -> Journey {
     let messages = messages::messages(material, &deliveries);
     let mut journey = Journey { calls, messages, words: std::mem::take(&mut wording.words), ..Journey::default() };
     journey.traces = traces(material);
-    journey.gaps = gaps(material, &journey);
-    journey.outcome = outcome(material, &journey);
+    let unplaced = unplaced::sends(material, &journey.messages);
+    journey.gaps = gaps(material, &journey, &unplaced);
+    journey.outcome = match outcome(material, &journey) {
+        // What became of a record that nobody can point at is not known.
+        Outcome::Succeeded | Outcome::SucceededAfterRetries if !unplaced.is_empty() => Outcome::Unknown,
+        outcome => outcome,
+    };
     journey.summary = summary(material.spans, &journey);
     wording.words = std::mem::take(&mut journey.words);
     journey.rows = rows::rows(material, &journey, &mut wording);
@@ -58,7 +63,7 @@ fn traces(material: &Material<'_>) -> Vec<TraceId> {
     traces.into_iter().map(|(_, trace)| trace).collect()
 }
 
-fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
+fn gaps(material: &Material<'_>, journey: &Journey, unplaced: &BTreeMap<(String, String), u32>) -> Vec<Gap> {
     let mut gaps = Vec::new();
     // Of several sources of traces, the one that answered least says what is not known.
     let traces = weakest(material.coverage, Signal::Traces).map(|coverage| (coverage.source, coverage.reach));
@@ -122,11 +127,13 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
             let detail = match (seen, passed) {
                 (0, 0) => "no consumer span names this record or links to its producer span".to_owned(),
                 (0, _) => {
-                    "a group committed an offset behind it, but no span tells of it: not sampled or not instrumented"
+                    "a group committed an offset behind it, but no span tells of it: not sampled, not instrumented, or in a \
+                     batch whose span names no record"
                         .to_owned()
                 }
                 (seen, passed) if seen < passed => format!(
-                    "{passed} groups committed an offset behind it, and spans tell of {seen}: not sampled or not instrumented"
+                    "{passed} groups committed an offset behind it, and spans tell of {seen}: not sampled, not instrumented, \
+                     or in a batch whose span names no record"
                 ),
                 _ => continue,
             };
@@ -147,6 +154,12 @@ fn gaps(material: &Material<'_>, journey: &Journey) -> Vec<Gap> {
         if let Some(detail) = counts::missing(operation) {
             gap(format!("attempts of {}", operation.name()), Absence::NotFound, detail);
         }
+    }
+    for ((name, service), count) in unplaced {
+        let what = if *count == 1 { "record".to_owned() } else { plural(*count as usize, "record") };
+        let detail = "the span names no partition and offset, and nothing read here names the span; a search by the \
+                      record's key or another id in it may find it";
+        gap(format!("{what} written by `{name}` in {service}"), Absence::NotFound, detail.to_owned());
     }
     gaps
 }

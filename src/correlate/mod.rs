@@ -24,6 +24,7 @@ mod rows;
 mod runs;
 mod scope;
 mod tally;
+mod unplaced;
 mod wording;
 
 pub use hunt::{Hunt, Limits, Settings, Step};

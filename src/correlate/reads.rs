@@ -45,6 +45,11 @@ pub(super) fn topic(span: SpanView<'_>) -> Option<SmolStr> {
     own(attributes::messaging(span).destination)
 }
 
+/// Says whether a span is about Kafka.
+pub(super) fn is_of_kafka(span: SpanView<'_>) -> bool {
+    attributes::messaging(span).system.is_some_and(|system| &*system == "kafka")
+}
+
 /// Returns the coordinate of the record a span writes or reads.
 pub(super) fn coordinate(span: SpanView<'_>) -> Option<Coordinate> {
     // Only spans of queues are looked at: this is asked of every span of every round.
@@ -130,7 +135,16 @@ pub(super) fn host(span: SpanView<'_>) -> Option<SmolStr> {
 
 /// Returns class and head of the message of the error, when the span failed.
 pub(super) fn error(span: SpanView<'_>) -> Option<SmolStr> {
-    let error = attributes::error(span).filter(|_| has_failed(span))?;
+    words(&attributes::error(span).filter(|_| has_failed(span))?)
+}
+
+/// Returns the exception that a span without a failure records: the program may have dealt with it, or set no status.
+pub(super) fn exception_without_failure(span: SpanView<'_>) -> Option<SmolStr> {
+    let is_recorded = !has_failed(span) && span.events().any(|event| event.name == "exception");
+    words(&attributes::error(span).filter(|_| is_recorded)?)
+}
+
+fn words(error: &attributes::ErrorText<'_>) -> Option<SmolStr> {
     let head: String = error.message.chars().take(120).collect();
     // A status code as `error.type` repeats what the span says anyway.
     let class = if error.class.parse::<u32>().is_ok() { "" } else { &*error.class };

@@ -228,7 +228,12 @@ impl Teller<'_> {
                         Mark::Error,
                     ),
                     DeliveryResult::NotDue => ("refused before the handler ran: not due".to_owned(), Mark::Wait),
-                    DeliveryResult::Unknown => ("received, no end seen".to_owned(), Mark::Unknown),
+                    DeliveryResult::Unknown => (
+                        delivery.error.as_ref().map_or("received, no end seen".to_owned(), |error| {
+                            format!("its span records an exception and no failure: {error}")
+                        }),
+                        Mark::Unknown,
+                    ),
                 };
                 let group = delivery.group.as_ref().map_or("an unknown group", SafeText::as_str);
                 let ordinal = if delivery.ordinal > 0 {

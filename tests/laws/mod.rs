@@ -4,6 +4,7 @@ mod build;
 mod grouping;
 mod holds;
 mod paths;
+mod unplaced;
 
 use build::{S, World, at, ms, origin, record, span, traceparent};
 use hopscope::diagnose;

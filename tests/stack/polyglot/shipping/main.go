@@ -192,6 +192,7 @@ func deliver(kafka *kgo.Client, tracer *kotel.Tracer, web *http.Client, group st
 		tell("handled", fields{"order_id": o.OrderID, "handler": "ship", "topic": record.Topic, "partition": record.Partition, "offset": record.Offset, "group": group, "outcome": outcome, "error": why, "start_ns": start, "end_ns": now()})
 		if outcome == "ok" {
 			if o.Fault == "go:killed" && first(o) {
+				time.Sleep(time.Second) // all spans that have ended leave the process
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			}
 			span.End()
@@ -238,8 +239,7 @@ func main() {
 	server := &http.Server{Addr: "127.0.0.1:" + *port, Handler: otelhttp.NewHandler(routes, "quote")}
 	go server.ListenAndServe()
 
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	tell("started", fields{"at_ns": now()})
 	for ctx.Err() == nil {
 		client.PollFetches(ctx).EachRecord(func(record *kgo.Record) { deliver(client, tracer, web, group, record) })
