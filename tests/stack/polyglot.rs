@@ -85,7 +85,7 @@ impl<'a> Told<'a> {
     }
 
     /// Attempts as the caller's span tells them: who called, the how-manieth attempt, its status, and how often it ran.
-    fn attempts(&self) {
+    fn attempts(&self, is_whole: bool) {
         let one = |caller: &str, ordinal: u64, status: String, runs: usize| (caller.to_owned(), ordinal, status, runs);
         let (mut most, mut least, mut hidden) = (Vec::new(), Vec::new(), 0);
         for line in self.truth("http_attempt") {
@@ -99,7 +99,7 @@ impl<'a> Told<'a> {
             } else {
                 one(caller, line["ordinal"].as_u64().unwrap(), status, 1)
             };
-            if !self.is_cut_off(line) {
+            if is_whole && !self.is_cut_off(line) {
                 least.push(told.clone());
             }
             most.push(told);
@@ -201,7 +201,7 @@ fn every_way(case: &Case) {
         }
         // Less is led to only where the story says what it lacks, or where a process died with what would have led on.
         let is_whole = way == Way::Order || (case.gap.is_none() && case.killed.is_none());
-        told.attempts();
+        told.attempts(is_whole);
         told.records(is_whole);
         told.deliveries(is_whole);
         let lines = list(&story["data"], "rows").iter().filter(|row| row["kind"] == "line").count();
