@@ -6,7 +6,9 @@ use super::keys;
 use super::profile::HttpEndpoint;
 use super::secrets::Credential;
 use super::security::{Checks, Pem, Section, Tls};
+use crate::model::record::HeaderMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use url::Url;
 
 /// A Kafka cluster.
@@ -20,6 +22,8 @@ pub struct KafkaEndpoint {
     pub login: Option<Login>,
     /// The HTTP or SOCKS5 proxy that leads to the brokers; loopback is always direct.
     pub proxy: Option<Url>,
+    /// What the headers of its records mean, where the profile says so.
+    pub headers: Option<Arc<HeaderMap>>,
 }
 
 /// A SASL login.
@@ -155,7 +159,13 @@ pub(super) fn endpoint(mut section: Section<'_>) -> Option<KafkaEndpoint> {
     if bootstrap.is_none() && is_named && section.at("bootstrap").is_none() {
         section.mistake("", "there are settings but no bootstrap address", "add bootstrap = \"host:9092\"");
     }
-    bootstrap.map(|bootstrap| KafkaEndpoint { bootstrap, tls: is_encrypted.then_some(tls), login, proxy })
+    bootstrap.map(|bootstrap| KafkaEndpoint {
+        bootstrap,
+        tls: is_encrypted.then_some(tls),
+        login,
+        proxy,
+        headers: None,
+    })
 }
 
 fn login(section: &mut Section<'_>, file: &FromFile, mechanism: Mechanism) -> Option<Login> {

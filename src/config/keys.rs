@@ -1,6 +1,7 @@
 //! Every setting there is, what its values look like, and which environment variable sets it.
 
 use crate::model::SourceKind;
+use crate::model::record::Encoding;
 use std::time::Duration;
 use url::Url;
 
@@ -39,6 +40,10 @@ pub enum Kind {
     Mechanism,
     /// A key of the console, or a list of keys.
     Keys,
+    /// How a header's number is written.
+    Encoding,
+    /// Which one of repeated headers is the newest.
+    Newest,
 }
 
 /// One setting.
@@ -200,6 +205,17 @@ pub const KEYS: &[Key] = &[
     key("profile.*.kafka_rest.headers_command.*", Kind::Command, None),
     key("profile.*.kafka_rest.headers_file.*", Kind::SecretPath, None),
     key("profile.*.kafka_rest.headers_env.*", Kind::SecretName, None),
+    key("profile.*.headers.original_topic", Kind::Text, None),
+    key("profile.*.headers.original_partition", Kind::Text, None),
+    key("profile.*.headers.original_partition_as", Kind::Encoding, None),
+    key("profile.*.headers.original_offset", Kind::Text, None),
+    key("profile.*.headers.original_offset_as", Kind::Encoding, None),
+    key("profile.*.headers.attempt", Kind::Text, None),
+    key("profile.*.headers.attempt_as", Kind::Encoding, None),
+    key("profile.*.headers.group", Kind::Text, None),
+    key("profile.*.headers.message_id", Kind::Text, None),
+    key("profile.*.headers.correlation_id", Kind::Text, None),
+    key("profile.*.headers.newest", Kind::Newest, None),
     key("limits.requests", Kind::Count, None),
     key("limits.bytes", Kind::Bytes, None),
     key("limits.rows", Kind::Count, None),
@@ -292,6 +308,14 @@ pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
                 shown("is not supported"),
                 "write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM",
             )),
+        },
+        Kind::Encoding => match Encoding::named(value) {
+            Some(_) => Ok(()),
+            None => Err((shown("is no way to write a number"), "write utf8, int32be, int64be or minimal")),
+        },
+        Kind::Newest => match value {
+            "first" | "last" => Ok(()),
+            _ => Err((shown("is neither first nor last"), "write last where new headers are appended, else first")),
         },
         Kind::Url => url(value).map(drop),
         Kind::Brokers => brokers(value).map(drop),

@@ -2,7 +2,8 @@
 
 use super::bindings::{self, Bindings};
 use super::file::{self, Written};
-use super::kafka;
+use super::headers;
+use super::kafka::{self, KafkaEndpoint};
 use super::keys::{self, KEYS, Kind};
 use super::limits::Limits;
 use super::mistake::Mistake;
@@ -12,6 +13,7 @@ use crate::model::SafeText;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The file that shows every setting and sets the defaults.
 pub const SAMPLE: &str = include_str!("sample.toml");
@@ -218,6 +220,8 @@ fn assemble(
         loki = loki.or_else(|| through(uid("grafana.loki_uid")));
     }
     let kafka = kafka::endpoint(Section { source: "kafka", values, variable, hidden, ignored, mistakes });
+    let headers = headers::map(Section { source: "headers", values, variable, hidden, ignored, mistakes });
+    let kafka = kafka.map(|kafka| KafkaEndpoint { headers: headers.map(Arc::new), ..kafka });
     let kafka_rest = endpoint(
         "kafka_rest",
         "x-tenant",

@@ -11,6 +11,7 @@ pub mod aws;
 pub mod bindings;
 mod client_properties;
 pub mod file;
+mod headers;
 pub mod kafka;
 pub mod keys;
 pub mod limits;

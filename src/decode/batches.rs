@@ -234,6 +234,7 @@ impl Work<'_> {
                 producer_epoch,
                 sequence: if base_sequence < 0 { -1 } else { base_sequence.wrapping_add(record.delta as i32) },
                 transaction,
+                mapping: None,
                 exchange: 0,
             });
         }

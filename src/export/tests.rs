@@ -69,6 +69,7 @@ fn case() -> Case {
             producer_epoch: -1,
             transaction: None,
             sequence: -1,
+            mapping: None,
             exchange: 0,
         }]),
         queues: None,

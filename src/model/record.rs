@@ -4,6 +4,8 @@ use super::id::Coordinate;
 use super::text::SafeText;
 use super::time::Timestamp;
 use bytes::Bytes;
+use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// One record read from a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +30,65 @@ pub struct Record {
     pub sequence: i32,
     /// What became of the transaction that wrote it; `None` when there was none.
     pub transaction: Option<TransactionEnd>,
+    /// How the profile says that headers are to be read; `None` where it says nothing.
+    pub mapping: Option<Arc<HeaderMap>>,
     /// The exchange that brought it (index into the case's exchanges).
     pub exchange: u32,
+}
+
+/// What the headers of an installation's own programs mean: `[profile.NAME.headers]` of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    /// Header with the topic of the original.
+    pub topic: Option<SmolStr>,
+    /// Header with the partition of the original.
+    pub partition: Option<(SmolStr, Encoding)>,
+    /// Header with the offset of the original.
+    pub offset: Option<(SmolStr, Encoding)>,
+    /// Header with the number of the attempt: 2 on the first retry.
+    pub attempt: Option<(SmolStr, Encoding)>,
+    /// Header with the consumer group that gave up.
+    pub group: Option<SmolStr>,
+    /// Header with the message id.
+    pub message: Option<SmolStr>,
+    /// Header with the correlation id.
+    pub correlation: Option<SmolStr>,
+    /// Whether new headers are put in front of the copied ones.
+    pub is_newest_first: bool,
+}
+
+/// How a header's number is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Decimal digits.
+    #[default]
+    Utf8,
+    /// Four bytes, big-endian.
+    Int32,
+    /// Eight bytes, big-endian.
+    Int64,
+    /// One to eight bytes, big-endian two's complement, as short as the number allows.
+    Minimal,
+}
+
+impl Encoding {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Utf8, Self::Int32, Self::Int64, Self::Minimal];
+
+    /// Returns its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Int32 => "int32be",
+            Self::Int64 => "int64be",
+            Self::Minimal => "minimal",
+        }
+    }
+
+    /// Finds one by its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
 }
 
 /// One header of a record.

@@ -1,6 +1,6 @@
 //! Parse-to-story bench: a whole trace from bytes to rows, against the time that reading the same bytes takes at least.
 //!
-//! usage: cargo bench --bench engine
+//! usage: cargo bench --bench engine [-- shares]
 
 #![allow(clippy::print_stdout, reason = "a bench tells its figures")]
 
@@ -60,6 +60,57 @@ fn tell(store: &SpanStore, found: &LineStore) -> Case {
     case
 }
 
+/// Goal for finding what belongs and telling it, as a share of the time that reading the bytes takes, in percent.
+const SHARE: f64 = 5.0;
+
+/// Finds what belongs to a trace that holds these spans, and builds its journey; no rules. What the sources would hand over is
+/// made before the clock runs.
+fn expand(store: &SpanStore) -> Duration {
+    let anchor = recognise(trace::TRACE).expect("a trace id");
+    let now = Timestamp::from_micros(1_795_000_010_000_000);
+    let sources = vec![SourceKind::Jaeger, SourceKind::Loki, SourceKind::Kafka];
+    let mut hunt = Hunt::new(anchor, Settings::new(now, sources));
+    let mut spans = Some(Box::new(store.clone()));
+    let begun = Instant::now();
+    while let Step::Ask(queries) = hunt.next() {
+        for query in queries {
+            let rows = match query.ask {
+                Ask::Trace(_) => Rows::Spans(spans.take().unwrap_or_default()),
+                Ask::Services => Rows::Services(Vec::new()),
+                Ask::FindSpans { .. } | Ask::FindAnywhere { .. } | Ask::FindErrors { .. } => {
+                    Rows::Spans(Box::default())
+                }
+                Ask::FindLines { .. } | Ask::QueryLines { .. } => Rows::Lines(Box::default()),
+                Ask::Record(_) | Ask::ScanRecords { .. } => Rows::Records(Vec::new()),
+                Ask::Topics | Ask::TopicsInFull | Ask::Queues => Rows::Queues(Box::default()),
+            };
+            let reply = Reply { outcome: Ok(Answer { rows, notes: Vec::new() }), exchanges: Vec::new() };
+            hunt.absorb(query.number, reply);
+        }
+    }
+    let case = hunt.case();
+    let took = begun.elapsed();
+    assert!(case.journey.rows.len() * 2 > store.len(), "the spans are told");
+    took
+}
+
+/// Prints what finding and telling take as a share of reading, for two sizes.
+fn shares() {
+    println!("\n{:<34} {:>10} {:>10} {:>8}", "what", "expand", "parse", "share");
+    let mut all = Vec::new();
+    for (count, rounds) in [(100_000, 5), (1_000_000, 2)] {
+        let body = trace::internal(count, trace::Shape::Mixed);
+        let parse = fastest(rounds, || spans(&body));
+        let store = spans(&body);
+        drop(body);
+        let took = (0..rounds).map(|_| expand(&store)).min().unwrap_or_default();
+        let share = took.as_secs_f64() / parse.as_secs_f64() * 100.0;
+        println!("{:<34} {took:>10.1?} {parse:>10.1?} {share:>7.1}%", format!("{count} spans"));
+        all.push(took.as_secs_f64());
+    }
+    println!("10 times the spans: {:.1} times as long (goal: 10); share: goal {SHARE} %", all[1] / all[0]);
+}
+
 /// Loki's answer with lines of the trace, in streams of three services.
 fn loki_json(count: usize) -> Vec<u8> {
     let mut out = String::from(r#"{"status":"success","data":{"resultType":"streams","result":["#);
@@ -98,6 +149,9 @@ fn floor(body: &[u8]) -> Duration {
 }
 
 fn main() {
+    if std::env::args().any(|argument| argument == "shares") {
+        return shares();
+    }
     println!("{:<34} {:>10} {:>10} {:>8}", "what", "time", "floor", "ratio");
     let row = |what: &str, time: Duration, floor: Duration| {
         println!("{what:<34} {time:>10.1?} {floor:>10.1?} {:>8.2}", time.as_secs_f64() / floor.as_secs_f64());
@@ -132,4 +186,5 @@ fn main() {
         told[1] / told[0],
         told[2] / told[1]
     );
+    shares();
 }

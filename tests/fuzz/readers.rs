@@ -179,6 +179,7 @@ fn record(bytes: &[u8]) -> Record {
         producer_epoch: -1,
         sequence: -1,
         transaction: None,
+        mapping: None,
         exchange: 0,
     }
 }
@@ -191,6 +192,29 @@ pub fn headers(bytes: &[u8]) {
         assert!(pointer.trace != TraceId(0) && pointer.span != SpanId(0), "zeros name nothing");
     }
     lawful(&tokens::of_record(&record));
+}
+
+/// The first byte says how numbers are written and which repeat is the newest; the rest is a record.
+pub fn header_map(bytes: &[u8]) {
+    use hopscope::model::record::{Encoding, HeaderMap};
+    let (way, rest) = bytes.split_first().map_or((0, bytes), |(way, rest)| (*way, rest));
+    let encoding = Encoding::ALL[usize::from(way & 3)];
+    let number = |name: &str| Some((name.into(), encoding));
+    let map = HeaderMap {
+        topic: Some("topic".into()),
+        partition: number("partition"),
+        offset: number("offset"),
+        attempt: number("attempt"),
+        group: Some("group".into()),
+        message: Some("id".into()),
+        correlation: Some("saga".into()),
+        is_newest_first: way & 4 != 0,
+    };
+    let record = Record { mapping: Some(std::sync::Arc::new(map)), ..record(rest) };
+    let trail = families::trail(&record);
+    let possible = |origin: &Coordinate| origin.partition >= 0 && origin.offset >= 0 && *origin != record.coordinate;
+    assert!(trail.origin.iter().all(possible), "{trail:?}");
+    assert!(trail.attempt.is_none_or(|attempt| attempt <= 1_000_000), "{trail:?}");
 }
 
 /// Each identifier joins itself, has a word, and stands once.

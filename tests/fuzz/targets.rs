@@ -11,6 +11,7 @@ pub const TARGETS: &[Target] = &[
     ("attributes", readers::attributes),
     ("batches", readers::batches),
     ("config", readers::config),
+    ("header-map", readers::header_map),
     ("headers", readers::headers),
     ("ids", readers::ids),
     ("instrumentation", readers::instrumentation),

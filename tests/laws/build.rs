@@ -133,6 +133,7 @@ pub fn record(coordinate: &str, key: &str, written: i64, headers: &[(&str, Vec<u
         producer_epoch: -1,
         transaction: None,
         sequence: -1,
+        mapping: None,
         exchange: 0,
     }
 }

@@ -7,6 +7,7 @@
 
 mod camel;
 mod connect;
+mod custom;
 mod homegrown;
 mod identity;
 mod karafka;
@@ -121,16 +122,24 @@ const FAMILIES: &[Family] = &[
 /// Reads a record's headers: the first family that names an origin, else the first that tells anything of the past, else
 /// what could not be decoded. Message and correlation may come from other headers, since frameworks add theirs.
 pub fn trail(record: &Record) -> Trail {
-    let mut best = Trail::default();
-    for family in FAMILIES {
+    let own = record.mapping.as_deref().map(|map| {
+        let headers = Headers::new(record, if map.is_newest_first { Newest::First } else { Newest::Last });
+        let told = custom::read(&headers, map);
+        (custom::NAME, told, headers.undecoded())
+    });
+    let said = own.as_ref().map(|(_, told, _)| (told.message.clone(), told.correlation.clone())).unwrap_or_default();
+    let families = FAMILIES.iter().map(|family| {
         let headers = Headers::new(record, family.newest);
         let told = (family.read)(&headers);
-        let undecoded = headers.undecoded();
+        (family.name, told, headers.undecoded())
+    });
+    let mut best = Trail::default();
+    for (family, told, undecoded) in own.into_iter().chain(families) {
         let tells = told != Trail::default();
         if !tells && undecoded.is_empty() {
             continue;
         }
-        let mut told = Trail { family: family.name, undecoded, ..told };
+        let mut told = Trail { family, undecoded, ..told };
         // A record that names itself as its origin points nowhere.
         told.origin = told.origin.filter(|origin| *origin != record.coordinate);
         told.topic = told.topic.filter(|_| told.origin.is_none());
@@ -143,6 +152,8 @@ pub fn trail(record: &Record) -> Trail {
             best = told;
         }
     }
+    best.message = said.0.or(best.message);
+    best.correlation = said.1.or(best.correlation);
     let names = identity::read(&Headers::new(record, Newest::Last));
     best.message = best.message.or(names.0);
     best.correlation = best.correlation.or(names.1);

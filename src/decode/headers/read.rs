@@ -85,6 +85,11 @@ impl<'a> Headers<'a> {
         self.read(name, |bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)))
     }
 
+    /// One to eight bytes, two's complement, as short as the number allows.
+    pub(super) fn shortest(&self, name: &'a str) -> Option<i64> {
+        self.read(name, shortest)
+    }
+
     /// Four bytes, big-endian, or one unsigned byte.
     pub(super) fn int_or_byte(&self, name: &'a str) -> Option<i64> {
         self.read(name, int_or_byte)
@@ -145,9 +150,13 @@ pub(super) fn int_or_byte(bytes: &[u8]) -> Option<i64> {
 }
 
 pub(super) fn shortest_millis(bytes: &[u8]) -> Option<Timestamp> {
+    shortest(bytes).and_then(millis)
+}
+
+fn shortest(bytes: &[u8]) -> Option<i64> {
     let bytes = Some(bytes).filter(|bytes| (1..=8).contains(&bytes.len()))?;
     let sign = if bytes[0] & 0x80 == 0 { 0 } else { -1 };
-    millis(bytes.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte)))
+    Some(bytes.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte)))
 }
 
 /// Returns the coordinate when all of it is there and possible.

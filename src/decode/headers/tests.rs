@@ -1,6 +1,6 @@
 use super::propagation::pointers;
 use super::*;
-use crate::model::record::{Header, RecordClock};
+use crate::model::record::{Encoding, Header, HeaderMap, RecordClock};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -20,6 +20,7 @@ pub(super) fn record(headers: &[(&str, &[u8])]) -> Record {
         producer_epoch: -1,
         transaction: None,
         sequence: -1,
+        mapping: None,
         exchange: 0,
     }
 }
@@ -335,5 +336,85 @@ proptest! {
     fn shortest_instants_come_back(millis in 978_307_200_000i64..4_102_444_800_000) {
         let told = trail(&record(&[("retry_topic-backoff-timestamp", &shortest(millis))]));
         prop_assert_eq!(told.due, Some(Timestamp::from_millis(millis)));
+    }
+}
+
+fn mapped(map: HeaderMap, headers: &[(&str, &[u8])]) -> Trail {
+    trail(&Record { mapping: Some(std::sync::Arc::new(map)), ..record(headers) })
+}
+
+#[test]
+fn headers_that_the_profile_names_are_read_in_each_encoding_and_win() {
+    let named = |name: &str, encoding| Some((name.into(), encoding));
+    for encoding in Encoding::ALL {
+        let write = |number: i32| match encoding {
+            Encoding::Utf8 => number.to_string().into_bytes(),
+            Encoding::Int32 => number.to_be_bytes().to_vec(),
+            Encoding::Int64 => i64::from(number).to_be_bytes().to_vec(),
+            Encoding::Minimal => number.to_be_bytes()[2..].to_vec(),
+        };
+        let map = HeaderMap {
+            topic: Some("x-topic".into()),
+            partition: named("x-partition", encoding),
+            offset: named("x-offset", encoding),
+            attempt: named("x-attempt", encoding),
+            group: Some("x-group".into()),
+            message: Some("x-id".into()),
+            correlation: Some("x-saga".into()),
+            is_newest_first: false,
+        };
+        let (partition, offset, attempt) = (write(3), write(17), write(2));
+        let headers: [(&str, &[u8]); 9] = [
+            ("kafka_original-topic", b"other"),
+            ("kafka_original-partition", &1i32.to_be_bytes()),
+            ("x-topic", b"orders"),
+            ("x-partition", &partition),
+            ("x-offset", &offset),
+            ("x-attempt", &attempt),
+            ("x-group", b"billing"),
+            ("x-id", b"m-1"),
+            ("x-saga", b"s-1"),
+        ];
+        let told = mapped(map.clone(), &headers);
+        assert_eq!(
+            (told.family, told.origin, told.attempt),
+            ("profile", Some(at("orders", 3, 17)), Some(2)),
+            "{encoding:?}"
+        );
+        assert_eq!(told.group.as_deref(), Some("billing"));
+        assert_eq!((told.message.map(|name| name.id), told.correlation.as_deref()), (Some("m-1".into()), Some("s-1")));
+        // Bytes of another length are no number.
+        let damaged =
+            mapped(map, &[("x-topic", b"orders"), ("x-partition", b"\0\0\0\0\0\0\0\0\0"), ("x-offset", &offset)]);
+        assert_eq!((damaged.origin, damaged.undecoded.len()), (None, 1), "{encoding:?}");
+    }
+}
+
+#[test]
+fn the_newest_of_repeated_headers_is_the_one_that_the_family_or_the_profile_says() {
+    let newest = |headers: [(&str, &[u8]); 2]| trail(&record(&headers));
+    // Appended: the last one is the newest.
+    let (two, three) = (2i32.to_be_bytes(), 3i32.to_be_bytes());
+    assert_eq!(newest([("retry_topic-attempts", &two), ("retry_topic-attempts", &three)]).attempt, Some(3));
+    for name in [
+        "__connect.errors.exception.class.name",
+        "__streams.errors.exception",
+        "NServiceBus.ExceptionInfo.ExceptionType",
+        "MT-Fault-ExceptionType",
+        "dlq-error-class",
+    ] {
+        assert_eq!(newest([(name, b"a.Old"), (name, b"b.New")]).exception.as_deref(), Some("b.New"), "{name}");
+    }
+    for name in ["source_attempts", "dlq-attempts"] {
+        let (old, new) = (newest([(name, b"1"), (name, b"4")]).attempt, newest([(name, b"4"), (name, b"1")]).attempt);
+        assert!(old > new, "{name}: {old:?}, {new:?}");
+    }
+    // Put in front: the first one is the newest.
+    let name = "delayed-retry-count";
+    assert_eq!(newest([(name, b"3"), (name, b"1")]).attempt, Some(4));
+    for (is_newest_first, wanted) in [(false, 1), (true, 3)] {
+        let attempt = Some(("x-attempt".into(), Encoding::Utf8));
+        let map = HeaderMap { attempt, is_newest_first, ..HeaderMap::default() };
+        assert_eq!(mapped(map, &[("x-attempt", b"3"), ("x-attempt", b"1")]).attempt, Some(wanted));
     }
 }

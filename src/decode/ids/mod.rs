@@ -3,6 +3,7 @@
 //! One function per kind of row. Names and their meanings are a table in `names`, spellings of values are in `values`;
 //! what is no id at all is refused by `model::identifier`.
 
+mod baggage;
 mod coordinates;
 mod names;
 mod pairs;
@@ -100,6 +101,18 @@ impl Finds {
         }
     }
 
+    /// Takes a member of baggage. Whoever calls may have put it there, so it names no trace and no message: what is
+    /// narrower than a conversation is only context.
+    fn label(&mut self, header: &str, key: &str, value: &str) {
+        let id = match names::nested(key) {
+            Some(Meaning::Named(kind @ (NamedKind::Business | NamedKind::Conversation), within)) => {
+                Identifier::named(kind, within, value)
+            }
+            Some(_) | None => Identifier::named(NamedKind::Context, key, value),
+        };
+        self.add(id, header, Spot::Field);
+    }
+
     fn end(mut self, spot: Spot) -> Vec<Found> {
         if let (Some(trace), Some((span, field))) = (self.trace, self.span.take()) {
             self.add(Some(Identifier::Span(trace, span)), &field, spot);
@@ -178,7 +191,14 @@ pub fn of_record(record: &Record) -> Vec<Found> {
         let text = |bytes| std::str::from_utf8(bytes).ok();
         let Some((name, value)) = text(&header.key).zip(header.value.as_deref().and_then(text)) else { continue };
         // The id of an event is unique within its source only (CloudEvents 1.0), so that it is never taken alone.
-        if name != "ce_id" && names::meaning(name).is_some_and(|meaning| !meaning.is_part()) {
+        if name.eq_ignore_ascii_case("tracestate") {
+            for (vendor, kept) in baggage::state(value) {
+                finds.add(Identifier::named(NamedKind::Context, vendor, kept), name, Spot::Field);
+            }
+        } else if !baggage::each(name, value, &mut |key, value| finds.label(name, key, value))
+            && name != "ce_id"
+            && names::meaning(name).is_some_and(|meaning| !meaning.is_part())
+        {
             finds.offer(name, value, Spot::Field);
         }
     }

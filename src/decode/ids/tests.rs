@@ -186,6 +186,7 @@ fn record(key: &str, headers: &[(&str, &str)], value: &str) -> Record {
         producer_epoch: 0,
         sequence: 4,
         transaction: None,
+        mapping: None,
         exchange: 0,
     }
 }

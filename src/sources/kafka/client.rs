@@ -6,6 +6,7 @@ use super::since::Instants;
 use super::wire::{Broken, Connection};
 use crate::config::KafkaEndpoint;
 use crate::model::queue::{Broker, Partition, Topic};
+use crate::model::record::HeaderMap;
 use crate::model::{Ask, Fault, FaultKind, QueueState, Reply, SafeText, SourceKind, Timestamp};
 use crate::sources::Source;
 use crate::sources::checkup::{Step, WayIn};
@@ -30,6 +31,7 @@ pub struct Kafka {
     instants: Mutex<HashMap<String, Arc<Instants>>>,
     /// How many there are, 0 while nothing is known.
     brokers: AtomicUsize,
+    mapping: Option<Arc<HeaderMap>>,
 }
 
 /// What metadata told: the state without offsets, and what routing needs.
@@ -49,7 +51,13 @@ impl Kafka {
             routes: tokio::sync::Mutex::default(),
             instants: Mutex::default(),
             brokers: AtomicUsize::new(0),
+            mapping: endpoint.headers.clone(),
         }
+    }
+
+    /// Returns what the profile says about headers of records.
+    pub(super) fn mapping(&self) -> Option<&Arc<HeaderMap>> {
+        self.mapping.as_ref()
     }
 
     pub(super) fn connection(&self, address: &str) -> Arc<Connection> {

@@ -5,6 +5,7 @@ use super::offsets::{END, Isolation, START};
 use super::question::Question;
 use super::words::{has_moved, note, refusal};
 use crate::decode::batches::{self, Decoded, Reading};
+use crate::decode::headers::trail;
 use crate::decode::ids::contains_token;
 use crate::model::ask::NoteKind;
 use crate::model::record::TransactionEnd;
@@ -120,7 +121,12 @@ impl Question<'_> {
         let aborted = aborted.iter().map(|aborted| (aborted.producer_id.0, aborted.first_offset)).collect();
         let stable = Some(part.last_stable_offset).filter(|stable| *stable >= 0);
         let reading = Reading { from: offset, stable, aborted };
-        let decoded = batches::decode_as(topic, partition, &part.records.unwrap_or_default(), &reading);
+        let mut decoded = batches::decode_as(topic, partition, &part.records.unwrap_or_default(), &reading);
+        if let Some(mapping) = self.kafka.mapping() {
+            for record in &mut decoded.records {
+                record.mapping = Some(Arc::clone(mapping));
+            }
+        }
         self.brought(decoded.records.len());
         Ok(Ok(Fetched { decoded, end: part.high_watermark, stable: part.last_stable_offset }))
     }
@@ -345,10 +351,14 @@ fn keeps(keep: &Keep, record: &Record) -> bool {
             && (has(&origin.offset.to_be_bytes()) || has(origin.offset.to_string().as_bytes()))
             && (has(&origin.partition.to_be_bytes()) || has(origin.partition.to_string().as_bytes()))
     };
+    // What the profile or a family reads otherwise: numbers as short as they can be, a key that holds the original.
+    let is_copy =
+        || !keep.origins.is_empty() && trail(record).origin.is_some_and(|origin| keep.origins.contains(&origin));
     keep.is_all()
         || keep.key.is_some() && keep.key == record.key
         || record.key.as_ref().is_some_and(holds)
         || record.value.as_ref().is_some_and(holds)
         || record.headers.iter().filter_map(|header| header.value.as_ref()).any(holds)
         || keep.origins.iter().any(points_to)
+        || is_copy()
 }
