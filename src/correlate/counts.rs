@@ -2,7 +2,7 @@
 
 use super::journey::plural;
 use crate::model::SpanStore;
-use crate::model::journey::{Attempt, Journey, Operation, Spread};
+use crate::model::journey::{Attempt, Count, Delivery, Journey, Message, Operation, RecordCopy, Spread};
 
 /// Missing numbers that are listed.
 const LISTED: usize = 6;
@@ -45,4 +45,19 @@ pub(super) fn side_by_side(journey: &Journey, spans: &SpanStore) -> Vec<String> 
         parts.push(format!("{attempts} with {runs}: hidden retry or fan-out by a proxy"));
     }
     parts
+}
+
+/// Counts the deliveries of a message. The headers of a copy number the attempt that it is for, so one less came before it.
+pub(super) fn of_message(copies: &[RecordCopy], deliveries: &[Delivery]) -> Count {
+    let seen = deliveries.iter().filter(|delivery| delivery.ordinal > 0).count() as u32;
+    let claimed = copies.iter().filter_map(|copy| copy.attempt).max().map_or(0, |attempt| attempt.saturating_sub(1));
+    // Nothing bounds them from above: who reads a record leaves no mark on it.
+    Count { seen, at_least: seen.max(claimed), at_most: None }
+}
+
+/// Says which deliveries the headers of copies claim and no span shows. Where no delivery is seen at all, each record says
+/// so itself.
+pub(super) fn undelivered(message: &Message) -> Option<String> {
+    let Count { seen, at_least, .. } = message.count;
+    (seen > 0 && at_least > seen).then(|| format!("headers claim {at_least} deliveries, {seen} seen"))
 }

@@ -1,9 +1,9 @@
 //! Deliveries: which consumer span handed which record to which group, and the how-manieth time.
 
 use super::index::{Index, sort_key};
-use super::reads::{self, Handling};
+use super::reads::{self, Handling, ProcessEnd, Quirk};
 use super::scope::Scope;
-use crate::model::journey::{Delivery, DeliveryResult};
+use crate::model::journey::{Delivery, DeliveryResult, Remark, Settlement};
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Record, SafeText, SpanId, SpanRow, SpanStore, Tier, TraceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -143,6 +143,20 @@ fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier
         duration: span.duration(),
         result,
         error: failed.then(|| reads::error(span).map(|error| SafeText::new(&error))).flatten(),
+        settlement: Settlement::default(),
+        remarks: remarks(span, handling, result),
         tier,
     }
+}
+
+/// Returns what the span of a delivery says otherwise than it seems to, by the habits of its instrumentation.
+fn remarks(span: SpanView<'_>, handling: Handling, result: DeliveryResult) -> Vec<Remark> {
+    let (habits, process) = (reads::habits(span), handling == Handling::Process);
+    let of = [
+        (Remark::HoldsBackOff, habits.has(Quirk::HoldsBackOff) && result == DeliveryResult::Failed),
+        (Remark::Buffered, habits.has(Quirk::ReceiveBuffers) && !process),
+        (Remark::EndsAtNextPoll, habits.process_end == ProcessEnd::NextPoll && process),
+        (Remark::Batch, reads::is_batch(span)),
+    ];
+    of.into_iter().filter(|(_, holds)| *holds).map(|(remark, _)| remark).collect()
 }

@@ -140,6 +140,12 @@ fn gaps(material: &Material<'_>, journey: &Journey, unplaced: &BTreeMap<(String,
             gap(format!("deliveries of {}", copy.coordinate), Absence::NotFound, detail);
         }
     }
+    for message in &journey.messages {
+        let first = message.copies.first().map_or_else(String::new, |copy| copy.coordinate.to_string());
+        if let Some(detail) = counts::undelivered(message) {
+            gap(format!("deliveries of {first} and its copies"), Absence::NotFound, detail);
+        }
+    }
     for row in material
         .index
         .order

@@ -3,6 +3,7 @@
 use super::index::Index;
 use super::journey::Material;
 use super::reads::{self, TopicHint};
+use super::{counts, settlements};
 use crate::model::journey::{CopyRole, Delivery, Message, RecordCopy};
 use crate::model::spans::SpanView;
 use crate::model::{Absence, Coordinate, Reach, SafeText, SourceKind, SpanKind, SpanRow, SpanStore, Tier, Timestamp};
@@ -40,13 +41,15 @@ pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<
             let mut own: Vec<Delivery> =
                 deliveries.iter().filter(|delivery| members.contains(&delivery.coordinate)).cloned().collect();
             own.sort_by(|a, b| (a.start, &a.coordinate, &a.group).cmp(&(b.start, &b.coordinate, &b.group)));
-            Message { key: key(material, &copies), copies, deliveries: own }
+            let count = counts::of_message(&copies, &own);
+            Message { key: key(material, &copies), copies, deliveries: own, count }
         })
         .collect();
     messages.sort_by(|a, b| {
         let first = |message: &Message| message.copies.first().map(|copy| (copy.written, copy.coordinate.clone()));
         first(a).cmp(&first(b))
     });
+    settlements::settle(material, &mut messages);
     messages
 }
 

@@ -23,6 +23,7 @@ mod retries;
 mod rows;
 mod runs;
 mod scope;
+mod settlements;
 mod tally;
 mod unplaced;
 mod wording;

@@ -1,14 +1,17 @@
 //! What this room reads out of one row: the only place that asks `decode`.
 
-use crate::decode::attributes::{self, Operation, Text};
-pub(super) use crate::decode::attributes::{Claims, claims, is_record_key, offset_name};
+use crate::decode::attributes::{self, Operation};
+pub(super) use crate::decode::attributes::{Claims, Text, claims, is_record_key, offset_name};
 pub(super) use crate::decode::headers::propagation::pointers;
 pub(super) use crate::decode::headers::trail;
 pub(super) use crate::decode::ids::{LinePointer, Spot, of_record, of_span};
 pub(super) use crate::decode::ids::{Wanted, contains_token, wanted};
 use crate::decode::ids::{coordinates, pointer_of_line, trace_of_line};
+use crate::decode::instrumentation::{self, Habits};
+pub(super) use crate::decode::instrumentation::{ProcessEnd, Quirk};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
+pub(super) use crate::decode::signs::{Kind as SignKind, Sign};
 use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
@@ -276,3 +279,18 @@ pub(super) fn span_holds(span: SpanView<'_>, id: &str) -> bool {
 /// Fields of a record that have no name of their own.
 pub(super) const KEY: SmolStr = SmolStr::new_static("key");
 pub(super) const VALUE: SmolStr = SmolStr::new_static("value");
+
+/// Returns what a log line is a sign of; `None` for nearly all lines.
+pub(super) fn sign(line: LineView<'_>) -> Option<Sign> {
+    crate::decode::signs::sign(line.text())
+}
+
+/// Says whether a span commits or rejects records.
+pub(super) fn is_settle(span: SpanView<'_>) -> bool {
+    attributes::messaging(span).operation == Some(Operation::Settle)
+}
+
+/// Returns what the spans of a span's instrumentation mean.
+pub(super) fn habits(span: SpanView<'_>) -> Habits {
+    instrumentation::of(span)
+}

@@ -3,8 +3,7 @@
 //! The look-alikes decide: a loop over items, pages, redirects, a login, a poll, a hedge and an optimistic lock all make
 //! equal calls one after the other.
 
-use super::reads::{self, Claims, Wanted};
-use crate::decode::attributes::Text;
+use super::reads::{self, Claims, Text, Wanted};
 use crate::model::journey::{AttemptResult, Grouping};
 use crate::model::spans::SpanView;
 use crate::model::{Nanos, SpanStatus};

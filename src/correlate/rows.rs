@@ -235,6 +235,13 @@ impl Teller<'_> {
                         Mark::Unknown,
                     ),
                 };
+                let said = [delivery.settlement.state.words()];
+                let remarks = delivery.remarks.iter().map(|remark| remark.words().to_owned());
+                let words = said
+                    .into_iter()
+                    .chain(remarks)
+                    .filter(|said| !said.is_empty())
+                    .fold(words, |words, said| format!("{words}, {said}"));
                 let group = delivery.group.as_ref().map_or("an unknown group", SafeText::as_str);
                 let ordinal = if delivery.ordinal > 0 {
                     format!("delivery {} of", delivery.ordinal)
@@ -244,8 +251,11 @@ impl Teller<'_> {
                 if let Some(row) = delivery.span {
                     self.told[row.0 as usize] = true;
                 }
-                let why = "consumer span of the record";
-                let ground = self.told(Some(delivery.duration), why, Some(&delivery.coordinate));
+                let why = match delivery.settlement.by.as_str() {
+                    "" => "consumer span of the record".to_owned(),
+                    by => format!("consumer span of the record; {by}"),
+                };
+                let ground = self.told(Some(delivery.duration), &why, Some(&delivery.coordinate));
                 let row = Entry {
                     depth: delivery.span.map_or(0, |row| self.depth(row)),
                     lane: self.wording.words.add_safe(&delivery.service),

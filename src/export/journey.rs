@@ -5,7 +5,7 @@ use super::why::{self, Why};
 use crate::model::coverage::Absence;
 use crate::model::journey::{
     Attempt, AttemptResult, Channel, CopyRole, Count, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark,
-    Message, Operation, RecordCopy, Row, RowKind, Spread,
+    Message, Operation, RecordCopy, Remark, Row, RowKind, Settlement, Spread,
 };
 use crate::model::{Case, SafeText, SpanRow, SpanStore, Tier};
 use serde::ser::SerializeStruct;
@@ -84,6 +84,7 @@ struct ExecutionReport<'a> {
 #[derive(Serialize)]
 struct MessageReport<'a> {
     key: &'a SafeText,
+    count: Count,
     copies: Vec<CopyReport<'a>>,
     deliveries: Vec<DeliveryReport<'a>>,
 }
@@ -113,6 +114,8 @@ struct DeliveryReport<'a> {
     duration_ns: i64,
     result: DeliveryResult,
     error: Option<&'a SafeText>,
+    settlement: &'a Settlement,
+    remarks: &'a [Remark],
     tier: Tier,
 }
 
@@ -199,6 +202,7 @@ fn execution_of<'a>(execution: Execution<'a>, spans: &SpanStore) -> ExecutionRep
 fn message_of<'a>(message: &'a Message, spans: &SpanStore) -> MessageReport<'a> {
     MessageReport {
         key: &message.key,
+        count: message.count,
         copies: message.copies.iter().map(|copy| copy_of(copy, spans)).collect(),
         deliveries: message.deliveries.iter().map(|delivery| delivery_of(delivery, spans)).collect(),
     }
@@ -230,6 +234,8 @@ fn delivery_of<'a>(delivery: &'a Delivery, spans: &SpanStore) -> DeliveryReport<
         duration_ns: delivery.duration.0,
         result: delivery.result,
         error: delivery.error.as_ref(),
+        settlement: &delivery.settlement,
+        remarks: &delivery.remarks,
         tier: delivery.tier,
     }
 }

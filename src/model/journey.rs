@@ -10,6 +10,7 @@ pub use super::calls::{Asked, Attempt, Calls, Claimed, Execution, Operation, Spr
 pub use super::count::Count;
 pub use super::hops::{Channel, Hop};
 pub use super::rows::{Entry, Ground, Row, Rows, Story};
+pub use super::settlement::{Remark, Settled, Settlement};
 pub use super::words::{Word, Words};
 
 use super::coverage::Absence;
@@ -121,6 +122,8 @@ pub struct Message {
     pub copies: Vec<RecordCopy>,
     /// Deliveries by group and time.
     pub deliveries: Vec<Delivery>,
+    /// How often it was delivered, over all copies and groups: seen, and at least as its headers claim.
+    pub count: Count,
 }
 
 /// One record of a message.
@@ -185,6 +188,10 @@ pub struct Delivery {
     pub result: DeliveryResult,
     /// Exception class and message head, when it failed.
     pub error: Option<SafeText>,
+    /// What became of it.
+    pub settlement: Settlement,
+    /// What has to be known to read its span rightly.
+    pub remarks: Vec<Remark>,
     /// How it was joined.
     pub tier: Tier,
 }

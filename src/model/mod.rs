@@ -24,6 +24,7 @@ pub mod now;
 pub mod queue;
 pub mod record;
 pub mod rows;
+pub mod settlement;
 pub mod source;
 pub mod spans;
 pub mod symbols;

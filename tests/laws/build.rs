@@ -80,6 +80,8 @@ pub struct World {
     pub spans: Vec<S>,
     pub lines: Vec<(&'static str, i64, String)>,
     pub records: Vec<Record>,
+    /// Groups with the offset that each has committed in partition 0 of a topic.
+    pub commits: Vec<(&'static str, &'static str, i64)>,
 }
 
 pub fn store<'a>(spans: impl Iterator<Item = &'a S>) -> SpanStore {
@@ -228,7 +230,18 @@ impl World {
         for topic in &mut topics {
             topic.partitions.sort_by_key(|partition| partition.index);
         }
-        hopscope::model::QueueState { topics, ..Default::default() }
+        let group = |(id, topic, committed): &(&str, &str, i64)| hopscope::model::queue::Group {
+            id: (*id).into(),
+            commits: vec![hopscope::model::queue::Commit {
+                topic: (*topic).into(),
+                committed: Some(*committed),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let mut groups: Vec<_> = self.commits.iter().map(group).collect();
+        groups.sort_by(|a, b| a.id.cmp(&b.id));
+        hopscope::model::QueueState { topics, groups, ..Default::default() }
     }
 
     /// Hunts `anchor` with the usual sources; `turn` reorders the replies of each round.

@@ -5,6 +5,7 @@ mod grouping;
 mod holds;
 mod paths;
 mod unplaced;
+mod settlements;
 
 use build::{S, World, at, ms, origin, record, span, traceparent};
 use hopscope::diagnose;
@@ -138,6 +139,7 @@ fn poisoned() -> World {
         spans,
         records,
         lines: vec![("fulfilment", 120, format!("level=error order ord-1 trace_id={}", TraceId(T)))],
+        ..World::default()
     }
 }
 
@@ -233,7 +235,7 @@ fn a_batch_keeps_the_orders_of_others_out() {
         record("orders-0@2", "ord-2", 6, &[traceparent(0x99, 9, "03")]),
     ];
     let lines = vec![("billing", 110, format!("batch of ord-1 trace_id={}", TraceId(0x88)))];
-    let case = World { spans, lines, records }.case("ord-1");
+    let case = World { spans, lines, records, ..World::default() }.case("ord-1");
     assert_eq!(case.journey.messages.len(), 1, "{:?}", case.aliases);
     assert_eq!(case.journey.messages[0].deliveries.len(), 1);
     assert_eq!(case.journey.traces, [TraceId(T), TraceId(0x88)]);

@@ -1,0 +1,140 @@
+//! What became of deliveries: each claim beside a look-alike that carries none.
+
+use super::T;
+use super::build::{S, World, origin, record, span, traceparent};
+use hopscope::model::journey::{Delivery, DeliveryResult, Remark, Settled};
+use hopscope::model::verdict::Tier;
+use hopscope::model::{SourceKind, SpanKind};
+
+fn process(id: u64, at: i64, took: i64) -> S {
+    span(T, id, 2, "billing", SpanKind::Consumer, at, took).topic("orders", 0, 1).group("billing")
+}
+
+/// One record, its producer and these consumers.
+fn world(consumers: Vec<S>) -> World {
+    let mut spans = vec![span(T, 2, 0, "shop", SpanKind::Producer, 5, 1).topic("orders", 0, 1)];
+    spans.extend(consumers);
+    World { spans, records: vec![record("orders-0@1", "k-1", 5, &[traceparent(T, 2, "03")])], ..World::default() }
+}
+
+fn deliveries(world: &World, down: &[SourceKind]) -> Vec<Delivery> {
+    world.hunt("orders-0@1", down, 0).journey.messages.remove(0).deliveries
+}
+
+fn states(world: &World) -> Vec<Settled> {
+    deliveries(world, &[]).into_iter().map(|delivery| delivery.settlement.state).collect()
+}
+
+#[test]
+fn a_good_end_proves_no_commit() {
+    let handled = |committed: Option<i64>| {
+        let commits = committed.into_iter().map(|offset| ("billing", "orders", offset)).collect();
+        states(&World { commits, ..world(vec![process(3, 50, 10)]) })
+    };
+    assert_eq!(handled(Some(2)), [Settled::Committed]);
+    assert_eq!(handled(Some(1)), [Settled::NotCommitted]);
+    assert_eq!(handled(None), [Settled::Unknown]);
+    let strangers = World { commits: vec![("audit", "orders", 9)], ..world(vec![process(3, 50, 10)]) };
+    assert_eq!(states(&strangers), [Settled::Unknown], "another group's commit");
+    let blind = World { commits: vec![("billing", "orders", 2)], ..world(vec![process(3, 50, 10)]) };
+    let told = &deliveries(&blind, &[SourceKind::Kafka])[0];
+    assert_eq!((told.result, &told.settlement.state), (DeliveryResult::Handled, &Settled::Unknown));
+    assert_eq!(told.settlement.by.as_str(), "committed offsets were not read");
+}
+
+#[test]
+fn a_span_without_a_group_is_no_witness_for_a_commit() {
+    let mut nameless = process(3, 50, 10);
+    nameless.attributes.retain(|(name, _)| *name != "messaging.kafka.consumer.group");
+    let commits = vec![("billing", "orders", 2)];
+    assert_eq!(states(&World { commits, ..world(vec![nameless]) }), [Settled::Unknown]);
+}
+
+#[test]
+fn of_two_deliveries_only_one_that_stands_alone_can_have_committed() {
+    let commits = || vec![("billing", "orders", 9)];
+    let of = |consumers: Vec<S>| states(&World { commits: commits(), ..world(consumers) });
+    let failed = || process(3, 50, 10).fails("java.lang.IllegalStateException");
+    assert_eq!(of(vec![failed(), process(4, 100, 10)]), [Settled::Unknown, Settled::Committed]);
+    assert_eq!(of(vec![process(3, 50, 10), process(4, 100, 10)]), [Settled::Unknown, Settled::Unknown]);
+    // An overrun: the second begins while the first still works, and ends first.
+    let world = World { commits: commits(), ..world(vec![process(3, 50, 500), process(4, 100, 10)]) };
+    for delivery in deliveries(&world, &[]) {
+        assert_eq!((&delivery.settlement.state, &delivery.remarks[..]), (&Settled::Unknown, &[Remark::Overlaps][..]));
+    }
+}
+
+#[test]
+fn a_copy_is_the_settlement_of_the_delivery_that_wrote_it() {
+    let failed = |id, at| process(id, at, 10).fails("java.lang.IllegalStateException");
+    let mut letter = origin("orders", 0, 1);
+    letter.push(traceparent(T, 8, "03"));
+    let mut world = world(vec![failed(3, 50), failed(4, 100)]);
+    world.spans.push(span(T, 8, 4, "billing", SpanKind::Producer, 105, 1).topic("orders-dlt", 0, 7));
+    world.records.push(record("orders-dlt-0@7", "k-1", 105, &letter));
+    let sent = Settled::DeadLetter("orders-dlt-0@7".into());
+    assert_eq!(states(&world), [Settled::Unknown, sent.clone()]);
+    assert_eq!(deliveries(&world, &[])[1].settlement.tier, Tier::Exact);
+    // A batch writes its dead letters in a trace of its own: only headers and time are left.
+    world.spans.retain(|span| span.id != 8);
+    assert_eq!(states(&world), [Settled::Unknown, sent]);
+    assert_eq!(deliveries(&world, &[])[1].settlement.tier, Tier::Inferred);
+}
+
+#[test]
+fn a_record_that_was_not_due_was_refused() {
+    let refused = process(3, 50, 4).fails("org.springframework.kafka.listener.KafkaBackoffException");
+    let told = states(&World { commits: vec![("billing", "orders", 9)], ..world(vec![refused, process(4, 100, 10)]) });
+    assert_eq!(told, [Settled::Refused, Settled::Committed], "no attempt, so it does not stand in the way");
+}
+
+#[test]
+fn a_refused_commit_stands_in_a_line_alone() {
+    let line = |group: &str, at: i64| {
+        let text = format!(
+            "[Consumer clientId=c-1, groupId={group}] Failing OffsetCommit request since the consumer is not part of an \
+             active group; orders-0@1"
+        );
+        ("billing", at, text)
+    };
+    let of = |line: (&'static str, i64, String)| {
+        let commits = vec![("billing", "orders", 9)];
+        let world = World { commits, lines: vec![line], ..world(vec![process(3, 50, 10)]) };
+        deliveries(&world, &[]).remove(0).settlement
+    };
+    let told = of(line("billing", 70));
+    assert_eq!((told.state, told.tier), (Settled::CommitRefused, Tier::Inferred), "the line names no record");
+    assert_eq!(of(line("audit", 70)).state, Settled::Committed, "another group");
+    assert_eq!(of(line("billing", 70_000)).state, Settled::Committed, "long after");
+}
+
+#[test]
+fn a_commit_with_a_span_of_its_own_is_believed() {
+    let settle = |name: &str| {
+        let span = span(T, 9, 3, "billing", SpanKind::Client, 58, 1).with("messaging.system", "kafka");
+        S { name: name.to_owned(), ..span.with("messaging.operation.type", "settle") }
+    };
+    let of = |settle: S| states(&world(vec![process(3, 50, 10), settle]));
+    assert_eq!(of(settle("commit orders")), [Settled::Committed]);
+    assert_eq!(of(settle("commit orders").fails("CommitFailedException")), [Settled::CommitRefused]);
+    assert_eq!(of(settle("nack orders")), [Settled::Rejected]);
+}
+
+#[test]
+fn a_receive_span_alone_is_a_killed_delivery_only_where_handlers_have_spans() {
+    let receive = |id: u64, at: i64| {
+        let mut span = process(id, at, 1);
+        span.attributes.retain(|(name, _)| *name != "messaging.operation");
+        span.with("messaging.operation", "receive")
+    };
+    let below = |id: u64, parent: u64, at: i64| S { parent, ..process(id, at, 30) };
+    let remarks = |consumers: Vec<S>| -> Vec<Vec<Remark>> {
+        deliveries(&world(consumers), &[]).into_iter().map(|delivery| delivery.remarks).collect()
+    };
+    assert_eq!(
+        remarks(vec![receive(3, 50), receive(4, 100), below(5, 4, 101)]),
+        [vec![Remark::CutOff], vec![]],
+        "received, then received again and handled"
+    );
+    assert_eq!(remarks(vec![receive(3, 50), receive(4, 100)]), [vec![], vec![]], "no handler has a span here");
+}
