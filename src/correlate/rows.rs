@@ -4,7 +4,8 @@ use super::journey::Material;
 use super::reads::{self, Level};
 use super::wording::{Part, Wording};
 use crate::model::journey::{
-    Attempt, AttemptResult, CopyRole, DeliveryResult, Entry, Fact, Ground, Journey, Mark, RowKind, Rows, Spread, Word,
+    Attempt, AttemptResult, CopyRole, DeliveryResult, Entry, Fact, Ground, Journey, Mark, Remark, RowKind, Rows,
+    Settled, Spread, Word,
 };
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Nanos, SafeText, SpanKind, SpanRow, Tier, Timestamp};
@@ -235,13 +236,13 @@ impl Teller<'_> {
                         Mark::Unknown,
                     ),
                 };
-                let said = [delivery.settlement.state.words()];
-                let remarks = delivery.remarks.iter().map(|remark| remark.words().to_owned());
-                let words = said
-                    .into_iter()
-                    .chain(remarks)
-                    .filter(|said| !said.is_empty())
-                    .fold(words, |words, said| format!("{words}, {said}"));
+                // The error is worth more than what a commit or a habit adds: those stand in the description.
+                let settled = &delivery.settlement;
+                let stands_out = matches!(settled.state, Settled::CommitRefused | Settled::Rejected);
+                let said = stands_out.then(|| settled.state.words()).into_iter();
+                let apart = [Remark::Overlaps, Remark::CutOff].into_iter().filter(|one| delivery.remarks.contains(one));
+                let said = said.chain(apart.map(|remark| remark.words().to_owned()));
+                let words = said.fold(words, |words, said| format!("{words}, {said}"));
                 let group = delivery.group.as_ref().map_or("an unknown group", SafeText::as_str);
                 let ordinal = if delivery.ordinal > 0 {
                     format!("delivery {} of", delivery.ordinal)
@@ -251,10 +252,15 @@ impl Teller<'_> {
                 if let Some(row) = delivery.span {
                     self.told[row.0 as usize] = true;
                 }
-                let why = match delivery.settlement.by.as_str() {
-                    "" => "consumer span of the record".to_owned(),
-                    by => format!("consumer span of the record; {by}"),
-                };
+                let mut why = "consumer span of the record".to_owned();
+                for part in
+                    [settled.state.words(), settled.by.as_str().to_owned()].iter().filter(|part| !part.is_empty())
+                {
+                    why = format!("{why}; {part}");
+                }
+                for remark in &delivery.remarks {
+                    why = format!("{why}; {}", remark.words());
+                }
                 let ground = self.told(Some(delivery.duration), &why, Some(&delivery.coordinate));
                 let row = Entry {
                     depth: delivery.span.map_or(0, |row| self.depth(row)),
