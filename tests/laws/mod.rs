@@ -4,8 +4,8 @@ mod build;
 mod grouping;
 mod holds;
 mod paths;
-mod unplaced;
 mod settlements;
+mod unplaced;
 
 use build::{S, World, at, ms, origin, record, span, traceparent};
 use hopscope::diagnose;
