@@ -33,10 +33,10 @@ pub(super) fn settle(material: &Material<'_>, messages: &mut [Message]) {
         mark_overlaps(&mut message.deliveries);
         mark_cut_off(material, &mut message.deliveries);
         let alone = alone(&message.deliveries);
-        for at in 0..message.deliveries.len() {
+        for (at, is_alone) in alone.into_iter().enumerate() {
             let delivery = &message.deliveries[at];
             let copy = sent_on.get(&at).map(|(copy, tier)| (&message.copies[*copy], *tier));
-            let settlement = settlement(material, delivery, copy, alone[at], &lines);
+            let settlement = settlement(material, delivery, copy, is_alone, &lines);
             message.deliveries[at].settlement = settlement;
         }
     }
@@ -133,7 +133,7 @@ fn committed(group: &Group, at: &Coordinate) -> Option<i64> {
 /// A commit or a rejection with a span of its own under the delivery.
 fn by_settle_span(material: &Material<'_>, row: SpanRow) -> Option<Settlement> {
     let below = material.index.children(row.0).iter().map(|row| material.spans.span(SpanRow(*row)));
-    let span = below.filter(|span| reads::is_settle(*span)).last()?;
+    let span = below.filter(|span| reads::is_settle(*span)).next_back()?;
     let name = span.name().to_ascii_lowercase();
     let state = if ["nack", "reject"].iter().any(|word| name.contains(word)) {
         Settled::Rejected
