@@ -132,8 +132,8 @@ fn committed(group: &Group, at: &Coordinate) -> Option<i64> {
 
 /// A commit or a rejection with a span of its own under the delivery.
 fn by_settle_span(material: &Material<'_>, row: SpanRow) -> Option<Settlement> {
-    let below = material.index.children(row.0).iter().map(|row| material.spans.span(SpanRow(*row)));
-    let span = below.filter(|span| reads::is_settle(*span)).next_back()?;
+    let mut below = material.index.children(row.0).iter().map(|row| material.spans.span(SpanRow(*row)));
+    let span = below.rfind(|span| reads::is_settle(*span))?;
     let name = span.name().to_ascii_lowercase();
     let state = if ["nack", "reject"].iter().any(|word| name.contains(word)) {
         Settled::Rejected
