@@ -7,7 +7,7 @@ use super::headers;
 use super::journey::{Journey, Level, LogLine};
 use super::queue::Header;
 use super::rng::Rng;
-use super::scenario::{CallStep, EffectKind, HttpClient, KeyKind, Operation, PublishStep, Scenario, Stack, Step};
+use super::scenario::{EffectKind, KeyKind, Operation, PublishStep, Scenario, Step};
 use super::truth::{Attempt, Coordinate, Effect, Execution, Operation as Wanted, Outcome, SpanId, TraceId};
 
 /// Nanoseconds in a millisecond.
@@ -41,7 +41,9 @@ pub struct Publish {
     /// Publish span.
     pub span: SpanId,
     /// Span in which it happened.
-    pub under: SpanId,
+    pub under: Option<SpanId>,
+    /// Whether the producer is instrumented.
+    pub is_traced: bool,
     /// Hop that it makes: 0 for an original.
     pub hop: u32,
     /// The previous hop.
@@ -61,6 +63,10 @@ pub struct Strike {
     pub exception: SmolStr,
     /// Message.
     pub message: SmolStr,
+    /// Time for which a killed process is away, nanoseconds.
+    pub killed_ns: Option<u64>,
+    /// Time after which the record is handed to another member, nanoseconds.
+    pub poll_limit_ns: Option<u64>,
 }
 
 /// The span in which something happens.
@@ -70,8 +76,10 @@ pub struct Scope {
     pub service: SmolStr,
     /// Trace.
     pub trace_id: TraceId,
-    /// Current span.
+    /// Span of the work, which may not exist.
     pub span: SpanId,
+    /// The span that calls and publishes are children of; absent where there is none.
+    pub current: Option<SpanId>,
 }
 
 /// Everything that simulating the calls of one journey needs.
@@ -98,17 +106,19 @@ impl Calls<'_> {
             callee: entry.service.clone(),
             name: entry.name.clone(),
             trace_id: self.journey.trace_id,
+            target: method_and_route(&entry.name).1.into(),
             under: None,
             attempts: Vec::new(),
         });
-        let execution = self.execute(&entry, self.journey.trace_id, None, start_ns);
+        let execution = self.execute(&entry, self.journey.trace_id, None, start_ns, None);
         self.journey.operations[0].attempts.push(Attempt {
             number: 1,
+            trace_id: self.journey.trace_id,
             client_span: None,
             start_ns,
             end_ns: execution.end_ns,
             outcome: Outcome::Answered(execution.status),
-            execution: Some(execution),
+            executions: vec![execution],
         });
     }
 
@@ -133,73 +143,21 @@ impl Calls<'_> {
         (now_ns, Ok(()))
     }
 
-    /// One logical call with all its attempts.
-    fn call(&mut self, step: &CallStep, scope: &Scope, start_ns: u64) -> (u64, Result<(), SmolStr>) {
-        let callee = self.scenario.operation(&step.to).expect("the scenario was checked").clone();
-        let place = self.journey.operations.len();
-        self.journey.operations.push(Wanted {
-            caller: Some(scope.service.clone()),
-            callee: callee.service.clone(),
-            name: callee.name.clone(),
-            trace_id: scope.trace_id,
-            under: Some(scope.span),
-            attempts: Vec::new(),
-        });
-        let mut now_ns = start_ns;
-        let mut failure = SmolStr::default();
-        for number in 1..=step.attempts.max(1) {
-            let client_span = SpanId(self.rng.span_id());
-            let network_ns = self.rng.between(150, 700) * 1_000;
-            let execution = self.execute(&callee, scope.trace_id, Some(client_span), now_ns + network_ns);
-            let deadline_ns = now_ns + step.timeout_ms * MS;
-            let (end_ns, outcome) = if execution.end_ns + network_ns > deadline_ns {
-                (deadline_ns + self.rng.between(300, 4_000) * 1_000, Outcome::TimedOut)
-            } else {
-                (execution.end_ns + network_ns, Outcome::Answered(execution.status))
-            };
-            failure = match outcome {
-                Outcome::Answered(status) if status < 400 => SmolStr::default(),
-                Outcome::Answered(status) => format_smolstr!("{} answered {status}", callee.service),
-                Outcome::TimedOut | Outcome::Running => {
-                    format_smolstr!("{} did not answer within {} ms", callee.service, step.timeout_ms)
-                }
-            };
-            let spanless = outcome == Outcome::TimedOut && self.loses_timed_out_spans(&scope.service);
-            self.journey.operations[place].attempts.push(Attempt {
-                number,
-                client_span: (!spanless).then_some(client_span),
-                start_ns: now_ns,
-                end_ns,
-                outcome,
-                execution: Some(execution),
-            });
-            now_ns = end_ns;
-            if failure.is_empty() {
-                return (now_ns, Ok(()));
-            }
-            let of = step.attempts.max(1);
-            self.log(scope, now_ns, Level::Warn, format_smolstr!("attempt {number} of {of} failed: {failure}"), &[]);
-            if number < of {
-                let backoff_ns = (step.backoff_ms << (number - 1)) * MS;
-                now_ns += backoff_ns + self.rng.between(0, backoff_ns / 10);
-            }
-        }
-        (now_ns, Err(failure))
-    }
-
-    /// One run of an operation in the service that answers it.
-    fn execute(
+    /// One run of an operation in the service that answers it; a `forced` status is given without any work.
+    pub(super) fn execute(
         &mut self,
         operation: &Operation,
         trace_id: TraceId,
         parent: Option<SpanId>,
         start_ns: u64,
+        forced: Option<u16>,
     ) -> Execution {
         let span = SpanId(self.rng.span_id());
-        let scope = Scope { service: operation.service.clone(), trace_id, span };
+        let current = self.stack(&operation.service).is_instrumented().then_some(span);
+        let scope = Scope { service: operation.service.clone(), trace_id, span, current };
         let work_ns = self.rng.between(operation.work_ms[0] * 1_000, operation.work_ms[1] * 1_000) * 1_000;
         let full_name = format_smolstr!("{} {}", operation.service, operation.name);
-        let strike = self.strike(&full_name, start_ns, None);
+        let strike = if forced.is_some() { None } else { self.strike(&full_name, start_ns, None) };
         let mut now_ns = start_ns + work_ns / 2;
         let mut status = 200;
         let mut message = None;
@@ -207,7 +165,10 @@ impl Calls<'_> {
             let note = "customer note: \u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}drop\u{202c} all <b>&amp;";
             self.log(&scope, now_ns, Level::Warn, note.into(), &[]);
         }
-        if let Some((failed, strike)) = strike.as_ref().and_then(|strike| strike.status.map(|status| (status, strike)))
+        if let Some(forced) = forced {
+            status = forced;
+        } else if let Some((failed, strike)) =
+            strike.as_ref().and_then(|strike| strike.status.map(|status| (status, strike)))
         {
             now_ns += strike.add_ns;
             status = failed;
@@ -235,7 +196,18 @@ impl Calls<'_> {
         let fields = [("status", format_smolstr!("{status}")), ("duration_ms", format_smolstr!("{took}"))];
         self.log(&scope, now_ns - 20_000, level, text, &fields);
         self.journey.last_ns = self.journey.last_ns.max(now_ns);
-        Execution { span, parent, start_ns, end_ns: now_ns, status, message }
+        Execution {
+            service: operation.service.clone(),
+            span,
+            proxy_span: None,
+            proxy_attempt: 1,
+            is_shadow: false,
+            parent,
+            start_ns,
+            end_ns: now_ns,
+            status,
+            message,
+        }
     }
 
     fn effect(&mut self, operation: &Operation, scope: &Scope, at_ns: u64) {
@@ -273,7 +245,23 @@ impl Calls<'_> {
             }
             headers.push(Header::new("x-client-note", &b"\xff\xfe\x1b[5mnot utf-8\x00\xc3\x28"[..]));
         }
-        headers.push(headers::traceparent(scope.trace_id, span, journey.samples(scope.trace_id)));
+        if let Some(name) = &step.id_header {
+            // The same however often the event is published.
+            let id = Rng::for_purpose(self.scenario.seed, &step.event, journey.number).uuid();
+            headers.push(Header::new(name.clone(), id));
+        }
+        let is_traced = self.scenario.service(&scope.service).is_some_and(|service| service.stack.is_instrumented());
+        let trace_id = match scope.current {
+            Some(_) => scope.trace_id,
+            None => {
+                let trace_id = TraceId(self.rng.trace_id());
+                journey.traces.push(trace_id);
+                trace_id
+            }
+        };
+        if is_traced {
+            headers.push(headers::traceparent(trace_id, span, journey.samples(trace_id)));
+        }
         let value = serde_json::json!({
             "event": step.event, "order_id": journey.order_id, "customer_id": journey.customer,
             "amount_cents": journey.amount_cents, "currency": "EUR",
@@ -290,9 +278,10 @@ impl Calls<'_> {
             value: value.to_string().into_bytes(),
             headers,
             service: scope.service.clone(),
-            trace_id: scope.trace_id,
+            trace_id,
             span,
-            under: scope.span,
+            under: scope.current,
+            is_traced,
             hop: 0,
             from: None,
             due_ns: None,
@@ -316,6 +305,8 @@ impl Calls<'_> {
                 status: fault.status,
                 exception: fault.exception.clone().unwrap_or_else(|| "java.lang.IllegalStateException".into()),
                 message: fault.message.clone().unwrap_or_else(|| fault.name.clone()),
+                killed_ns: fault.killed_for_ms.map(|ms| ms * MS),
+                poll_limit_ns: fault.poll_limit_ms.map(|ms| ms * MS),
             });
         }
         None
@@ -342,12 +333,6 @@ impl Calls<'_> {
         }
     }
 
-    fn loses_timed_out_spans(&self, service: &str) -> bool {
-        self.scenario
-            .service(service)
-            .is_some_and(|service| service.stack == Stack::Java && service.client == HttpClient::Jdk)
-    }
-
     /// Adds a log line that names the order.
     pub fn log(
         &mut self,
@@ -366,7 +351,7 @@ impl Calls<'_> {
             logger: format_smolstr!("com.shop.{}", scope.service),
             message,
             fields: order.into_iter().chain(rest).collect(),
-            context: Some((scope.trace_id, scope.span)),
+            context: scope.current.map(|span| (scope.trace_id, span)),
             stack: None,
         });
     }
@@ -381,6 +366,11 @@ pub struct Received {
     pub appended_ns: u64,
     /// When the record before it in the partition was appended, nanoseconds since the Unix epoch.
     pub previous_ns: Option<u64>,
+}
+
+/// Method and route of an operation's name.
+pub fn method_and_route(name: &str) -> (&str, &str) {
+    name.split_once(' ').unwrap_or(("POST", name))
 }
 
 /// Whether this journey is the first that entered at or after `mark_ns`.

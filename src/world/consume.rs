@@ -8,7 +8,7 @@ use super::calls::{Calls, MS, Publish, Received, Scope};
 use super::engine::{World, retry_name};
 use super::headers::{self, Hop};
 use super::journey::{Journey, Level, LogLine};
-use super::queue::{Record, Role};
+use super::queue::{Header, Record, Role};
 use super::rng::Rng;
 use super::scenario::{GroupPlan, OnFailure, Scenario, Stack};
 use super::truth::{Coordinate, Delivery, DeliveryOutcome, SpanId, TraceId};
@@ -26,7 +26,8 @@ struct Turn<'a> {
     record: Record,
     received: Received,
     now_ns: u64,
-    publish_span: SpanId,
+    producer: Option<(TraceId, SpanId)>,
+    tries: u32,
     original_ms: i64,
     due_ns: Option<u64>,
     event: SmolStr,
@@ -54,10 +55,14 @@ impl World {
             cursor.planned = false;
             return;
         };
+        let role = self.queue.groups[group].role;
+        if let (Role::Main(plan), true) = (role, scenario.groups[role.plan()].batch.is_some()) {
+            return self.poll_batch(now_ns, group, partition, plan);
+        }
         let previous_ns = log.record(offset - 1).map(|record| record.appended_ns);
         let at = Coordinate { topic: self.queue.topics[topic].name.clone(), partition: partition as i32, offset };
         let facts = &self.queue.groups[group];
-        let (role, id) = (facts.role, facts.id.clone());
+        let id = facts.id.clone();
         let next = match self.journeys.get_mut(&record.journey).map(Journey::change) {
             None => Next::Advance(now_ns + MS),
             Some(journey) => {
@@ -73,7 +78,8 @@ impl World {
                     group: id.clone(),
                     received: Received { partition: at.partition, appended_ns: record.appended_ns, previous_ns },
                     now_ns,
-                    publish_span: copy.as_ref().map_or(SpanId(0), |copy| copy.publish_span),
+                    producer: producer(&scenario, &scenario.groups[role.plan()].service, &record.headers),
+                    tries,
                     original_ms: original.map_or(record.timestamp_ms, |copy| copy.timestamp_ms),
                     due_ns: copy.as_ref().and_then(|copy| copy.due_ns),
                     event: copy.map_or_else(SmolStr::default, |copy| copy.event),
@@ -85,10 +91,8 @@ impl World {
                 let mut rng = Rng::for_purpose(seed, &format_smolstr!("{id}/{}", at.topic), purpose);
                 let mut publishes = Vec::new();
                 let next = turn.deliver(journey, &mut rng, self.began_ns, &mut publishes);
-                if let Some(delivery) = journey.deliveries.last() {
-                    let (trace_id, number) = (delivery.trace_id, journey.number);
-                    self.remember_trace(trace_id, number);
-                }
+                let number = journey.number;
+                self.note_traces(number);
                 self.plan_appends(publishes);
                 next
             }
@@ -118,12 +122,12 @@ impl Turn<'_> {
     }
 
     fn deliver(&self, journey: &mut Journey, rng: &mut Rng, began_ns: u64, publishes: &mut Vec<Publish>) -> Next {
-        let own = self.stack() == Stack::Python;
-        let trace_id = if own { TraceId(rng.trace_id()) } else { journey.trace_id };
-        let scope = Scope { service: self.plan.service.clone(), trace_id, span: SpanId(rng.span_id()) };
-        let receive_span = own.then(|| SpanId(rng.span_id()));
+        let stack = self.stack();
+        let shape = Shape::draw(stack, self.producer, journey, rng);
+        let current = stack.holds_handlers().then_some(shape.span);
+        let scope = Scope { service: self.plan.service.clone(), trace_id: shape.trace_id, span: shape.span, current };
         if let Some(due_ns) = self.due_ns.filter(|due_ns| *due_ns > self.now_ns) {
-            return self.refuse_early(journey, rng, &scope, due_ns);
+            return self.refuse_early(journey, rng, &scope, &shape, due_ns);
         }
         let handling = format_smolstr!("handling {} of record {}", self.event, self.at);
         let mut calls = Calls { scenario: self.scenario, began_ns, journey, rng, publishes };
@@ -134,17 +138,28 @@ impl Turn<'_> {
         let steps = if dead_letter { &[][..] } else { &self.plan.steps[..] };
         let mut handled_ns = self.now_ns + MS + work_ns / 2;
         let mut failure = None;
-        if let Some(strike) = strike {
+        let is_process_fault =
+            strike.as_ref().is_some_and(|strike| strike.killed_ns.is_some() || strike.poll_limit_ns.is_some());
+        let from = calls.journey.operations.len();
+        if let Some(strike) = strike.as_ref().filter(|_| !is_process_fault) {
             handled_ns += strike.add_ns;
-            failure = strike.status.map(|_| (strike.exception, strike.message));
+            failure = strike.status.map(|_| (strike.exception.clone(), strike.message.clone()));
         } else {
             let (end_ns, result) = calls.steps(steps, &scope, handled_ns);
-            handled_ns = end_ns;
+            handled_ns = end_ns + strike.as_ref().map_or(0, |strike| strike.add_ns);
             if let Err(message) = result {
                 failure = Some((self.http_exception(), message));
             }
         }
         handled_ns += work_ns / 2;
+        if let Some(away_ns) = strike.as_ref().and_then(|strike| strike.killed_ns) {
+            // Whatever the process had not exported yet is gone with it.
+            let spans = calls.journey.operations[from..].iter().flat_map(|operation| &operation.attempts);
+            let gone: Vec<SpanId> = spans.filter_map(|attempt| attempt.client_span).collect();
+            calls.journey.lost.extend(gone.into_iter().chain([shape.span]));
+            self.record(journey, &scope, &shape, handled_ns, handled_ns, DeliveryOutcome::Killed);
+            return Next::Again(handled_ns + away_ns);
+        }
         let mut end_ns = handled_ns + 200_000;
         let mut next = Next::Advance(end_ns);
         let outcome = match failure {
@@ -158,15 +173,48 @@ impl Turn<'_> {
                 DeliveryOutcome::Failed { exception, message }
             }
         };
-        self.record(journey, &scope, receive_span, handled_ns, end_ns, outcome);
+        if let Some(limit_ns) = strike.and_then(|strike| strike.poll_limit_ns)
+            && end_ns > self.now_ns + limit_ns
+        {
+            self.lose_partition(journey, &scope, self.now_ns + limit_ns, end_ns);
+            next = Next::Again(self.now_ns + limit_ns + 3_000 * MS);
+        }
+        self.record(journey, &scope, &shape, handled_ns, end_ns, outcome);
         next
+    }
+
+    /// What the clients log when a member took too long: none of it is inside a span.
+    fn lose_partition(&self, journey: &mut Journey, scope: &Scope, lost_ns: u64, refused_ns: u64) {
+        let group = &self.group;
+        let client = format_smolstr!("[Consumer clientId=consumer-{group}-1, groupId={group}]");
+        let lines = [
+            (
+                lost_ns,
+                Level::Warn,
+                "consumer poll timeout has expired. This means the time between subsequent calls to \
+             poll() was longer than the configured max.poll.interval.ms, which typically implies that the poll loop is \
+             spending too much time processing messages.",
+            ),
+            (refused_ns, Level::Info, "Failing OffsetCommit request since the consumer is not part of an active group"),
+        ];
+        for (at_ns, level, text) in lines {
+            let mut line = line(scope, at_ns, level, format_smolstr!("{client} {text}"), None);
+            line.context = None;
+            journey.log(line);
+        }
     }
 
     fn http_exception(&self) -> SmolStr {
         match self.stack() {
-            Stack::Java => "org.springframework.web.client.HttpServerErrorException$ServiceUnavailable".into(),
-            Stack::Python => "requests.exceptions.HTTPError".into(),
-            Stack::Go => "*fmt.wrapError".into(),
+            Stack::Java | Stack::JavaObservation | Stack::Quarkus => {
+                "org.springframework.web.client.HttpServerErrorException$ServiceUnavailable".into()
+            }
+            Stack::Python | Stack::Aiokafka | Stack::KafkaPython | Stack::Faststream => {
+                "requests.exceptions.HTTPError".into()
+            }
+            Stack::Go | Stack::GoLinks | Stack::Sarama | Stack::Envoy | Stack::None => "*fmt.wrapError".into(),
+            Stack::Kafkajs => "Error".into(),
+            Stack::Dotnet => "System.Net.Http.HttpRequestException".into(),
         }
     }
 
@@ -186,7 +234,10 @@ impl Turn<'_> {
                 calls.journey.skipped.push((self.at.clone(), self.group.clone(), handled_ns + MS));
                 (handled_ns + MS, Next::Advance(handled_ns + MS))
             }
-            OnFailure::Block { every_ms } => {
+            OnFailure::Block { every_ms, deliveries, dead_letter } => {
+                if deliveries.is_some_and(|most| self.tries + 1 >= most) {
+                    return self.give_up(calls, scope, handled_ns, dead_letter.as_ref(), exception, message);
+                }
                 // The agent's span ends after the back-off that Spring waits inside the listener loop.
                 let end_ns = handled_ns + every_ms * MS + calls.rng.between(1, 6) * MS;
                 self.framework_lines(calls.journey, scope, end_ns - MS);
@@ -213,50 +264,102 @@ impl Turn<'_> {
                     let stack = Some(headers::stack_trace(exception, message));
                     calls.journey.log(line(scope, hand_over_ns, Level::Error, text, stack));
                 }
-                let span = SpanId(calls.rng.span_id());
-                let sampled = calls.journey.samples(scope.trace_id);
-                let headers = headers::after_hop(
-                    &Hop {
-                        record: &self.record,
-                        at: &self.at,
-                        main_group: &self.plan.id,
-                        exception,
-                        message,
-                        next_attempt: hop as i32 + 2,
-                        original_ms: self.original_ms,
-                        backoff_ms: (due_ns.unwrap_or(handled_ns) / MS) as i64,
-                    },
-                    headers::traceparent(scope.trace_id, span, sampled),
-                );
-                calls.publishes.push(Publish {
-                    at_ns: hand_over_ns,
-                    journey: calls.journey.number,
-                    topic,
-                    partition: Some(self.at.partition),
-                    event: self.event.clone(),
-                    key: self.record.key.clone().unwrap_or_default(),
-                    value: self.record.value.clone().unwrap_or_default(),
-                    headers,
-                    service: scope.service.clone(),
-                    trace_id: scope.trace_id,
-                    span,
-                    under: scope.span,
-                    hop: hop as u32 + 1,
-                    from: Some(self.at.clone()),
-                    due_ns,
-                });
+                let hop = Hop {
+                    record: &self.record,
+                    at: &self.at,
+                    main_group: &self.plan.id,
+                    exception,
+                    message,
+                    next_attempt: hop as i32 + 2,
+                    original_ms: self.original_ms,
+                    backoff_ms: (due_ns.unwrap_or(handled_ns) / MS) as i64,
+                    failed_ms: (handled_ns / MS) as i64,
+                    family: self.plan.family,
+                    by_retry_topics: true,
+                    is_final: due_ns.is_none(),
+                };
+                self.hand_over(calls, scope, hand_over_ns, topic, due_ns, &hop);
                 let end_ns = hand_over_ns + 8 * MS;
                 (end_ns, Next::Advance(end_ns))
             }
         }
     }
 
+    /// The last delivery failed: the record becomes a dead letter or is passed over.
+    fn give_up(
+        &self,
+        calls: &mut Calls<'_>,
+        scope: &Scope,
+        handled_ns: u64,
+        dead_letter: Option<&SmolStr>,
+        exception: &str,
+        message: &str,
+    ) -> (u64, Next) {
+        if let Some(topic) = dead_letter {
+            let hop = Hop {
+                record: &self.record,
+                at: &self.at,
+                main_group: &self.plan.id,
+                exception,
+                message,
+                next_attempt: self.tries as i32 + 2,
+                original_ms: self.original_ms,
+                backoff_ms: (handled_ns / MS) as i64,
+                failed_ms: (handled_ns / MS) as i64,
+                family: self.plan.family,
+                by_retry_topics: false,
+                is_final: true,
+            };
+            self.hand_over(calls, scope, handled_ns + 4 * MS, topic.clone(), None, &hop);
+        } else {
+            calls.journey.skipped.push((self.at.clone(), self.group.clone(), handled_ns + MS));
+        }
+        let end_ns = handled_ns + 12 * MS;
+        (end_ns, Next::Advance(end_ns))
+    }
+
+    /// Publishes the copy that a hop makes, within the failed delivery.
+    fn hand_over(
+        &self,
+        calls: &mut Calls<'_>,
+        scope: &Scope,
+        at_ns: u64,
+        topic: SmolStr,
+        due_ns: Option<u64>,
+        hop: &Hop<'_>,
+    ) {
+        let span = SpanId(calls.rng.span_id());
+        let trace_id = if scope.current.is_some() { scope.trace_id } else { calls.new_trace() };
+        let mut headers = headers::after_hop(hop);
+        headers::carry(&mut headers, self.stack(), trace_id, span, calls.journey.samples(trace_id));
+        let is_pointer = self.plan.family == headers::Family::ShareGroup;
+        calls.publishes.push(Publish {
+            at_ns,
+            journey: calls.journey.number,
+            topic,
+            partition: Some(self.at.partition),
+            event: self.event.clone(),
+            key: self.record.key.clone().unwrap_or_default(),
+            value: if is_pointer { Vec::new() } else { self.record.value.clone().unwrap_or_default() },
+            headers,
+            service: scope.service.clone(),
+            trace_id,
+            span,
+            under: scope.current,
+            is_traced: self.stack().is_instrumented(),
+            hop: if hop.by_retry_topics { hop.next_attempt as u32 - 1 } else { 1 },
+            from: Some(self.at.clone()),
+            due_ns,
+        });
+    }
+
     /// A record that is not yet due: sometimes a short failed span, never an attempt.
-    fn refuse_early(&self, journey: &mut Journey, rng: &mut Rng, scope: &Scope, due_ns: u64) -> Next {
-        if rng.happens(0.7) {
+    fn refuse_early(&self, journey: &mut Journey, rng: &mut Rng, scope: &Scope, shape: &Shape, due_ns: u64) -> Next {
+        // Only Spring refuses within the span of a delivery; others wait before they poll.
+        if rng.happens(0.7) && self.stack() == Stack::Java {
             let end_ns = self.now_ns + rng.between(1_000, 8_000) * 1_000;
             self.framework_lines(journey, scope, end_ns - MS / 2);
-            self.record(journey, scope, None, end_ns, end_ns, DeliveryOutcome::RefusedEarly { due_ns });
+            self.record(journey, scope, shape, end_ns, end_ns, DeliveryOutcome::RefusedEarly { due_ns });
         }
         Next::Again(due_ns + rng.between(1, 20) * MS)
     }
@@ -265,7 +368,7 @@ impl Turn<'_> {
         &self,
         journey: &mut Journey,
         scope: &Scope,
-        receive_span: Option<SpanId>,
+        shape: &Shape,
         handled_ns: u64,
         end_ns: u64,
         outcome: DeliveryOutcome,
@@ -283,8 +386,10 @@ impl Turn<'_> {
             at: self.at.clone(),
             trace_id: scope.trace_id,
             span: scope.span,
-            receive_span,
-            publish_span: self.publish_span,
+            receive_span: shape.receive_span,
+            receive_trace: shape.receive_trace,
+            publish_span: self.producer.map(|(_, span)| span),
+            in_batch: false,
             start_ns: self.now_ns,
             handled_ns,
             end_ns,
@@ -306,6 +411,49 @@ impl Turn<'_> {
     }
 }
 
+/// The spans of one delivery: how they hang together depends on the instrumentation.
+pub(super) struct Shape {
+    /// Trace of the process span.
+    pub trace_id: TraceId,
+    /// The process span.
+    pub span: SpanId,
+    /// A receive span, where there is one.
+    pub receive_span: Option<SpanId>,
+    /// Trace of the receive span.
+    pub receive_trace: TraceId,
+}
+
+impl Shape {
+    /// The spans of a delivery of a record that names this producer.
+    pub(super) fn draw(
+        stack: Stack,
+        producer: Option<(TraceId, SpanId)>,
+        journey: &mut Journey,
+        rng: &mut Rng,
+    ) -> Self {
+        let mut own = |rng: &mut Rng| {
+            let trace_id = TraceId(rng.trace_id());
+            journey.traces.push(trace_id);
+            trace_id
+        };
+        let trace_id = match producer {
+            Some((trace_id, _)) if !stack.begins_traces() => trace_id,
+            _ => own(rng),
+        };
+        let span = SpanId(rng.span_id());
+        let receives = matches!(stack, Stack::Python | Stack::Go | Stack::GoLinks);
+        let receive_span = receives.then(|| SpanId(rng.span_id()));
+        let receive_trace = if stack == Stack::GoLinks { own(rng) } else { trace_id };
+        Self { trace_id, span, receive_span, receive_trace }
+    }
+}
+
+/// The producer that a record names, as the consumer's instrumentation reads it.
+pub(super) fn producer(scenario: &Scenario, service: &str, headers: &[Header]) -> Option<(TraceId, SpanId)> {
+    let stack = scenario.service(service).map_or(Stack::Java, |service| service.stack);
+    if stack.is_instrumented() { headers::context(headers, stack == Stack::Aiokafka) } else { None }
+}
+
 /// One line of the framework, which knows no order.
 fn line(scope: &Scope, at_ns: u64, level: Level, message: SmolStr, stack: Option<SmolStr>) -> LogLine {
     LogLine {
@@ -315,7 +463,7 @@ fn line(scope: &Scope, at_ns: u64, level: Level, message: SmolStr, stack: Option
         logger: "org.springframework.kafka.listener.KafkaMessageListenerContainer".into(),
         message,
         fields: Vec::new(),
-        context: Some((scope.trace_id, scope.span)),
+        context: scope.current.map(|span| (scope.trace_id, span)),
         stack,
     }
 }

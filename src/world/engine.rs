@@ -1,11 +1,12 @@
 //! The discrete-event engine: a heap of events in time order, and everything that happened so far.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
+use super::batch::BatchSpan;
 use super::calls::{Calls, MS, Publish, S, is_first_after};
 use super::journey::Journey;
 use super::project::Shown;
@@ -23,7 +24,8 @@ pub struct World {
     pub(super) queue: Queue,
     pub(super) journeys: BTreeMap<u64, Journey>,
     orders: HashMap<SmolStr, u64>,
-    traces: HashMap<TraceId, u64>,
+    traces: HashMap<TraceId, Vec<u64>>,
+    pub(super) batches: Vec<BatchSpan>,
     events: BinaryHeap<Reverse<Event>>,
     sequence: u64,
     entered: u64,
@@ -76,6 +78,7 @@ impl World {
             journeys: BTreeMap::new(),
             orders: HashMap::new(),
             traces: HashMap::new(),
+            batches: Vec::new(),
             events: BinaryHeap::new(),
             sequence: 0,
             entered: 0,
@@ -128,9 +131,19 @@ impl World {
         self.journeys.get(&number)
     }
 
-    /// The journey of which this trace is a part.
+    /// The journey of which this trace is a part; the first, when it holds work for several.
     pub fn journey_of_trace(&self, trace_id: TraceId) -> Option<&Journey> {
-        self.journeys.get(self.traces.get(&trace_id)?)
+        self.journeys_of_trace(trace_id).next()
+    }
+
+    /// All journeys that have work in this trace.
+    pub fn journeys_of_trace(&self, trace_id: TraceId) -> impl Iterator<Item = &Journey> {
+        self.traces.get(&trace_id).into_iter().flatten().filter_map(|number| self.journeys.get(number))
+    }
+
+    /// Batches that were handed over, in order of their end.
+    pub fn batches(&self) -> &[BatchSpan] {
+        &self.batches
     }
 
     /// The journey of this business id.
@@ -158,8 +171,16 @@ impl World {
         self.plan(at_ns, What::Poll { group, partition });
     }
 
-    pub(super) fn remember_trace(&mut self, trace_id: TraceId, journey: u64) {
-        self.traces.insert(trace_id, journey);
+    /// Notes the traces that a journey runs through since the last time.
+    pub(super) fn note_traces(&mut self, number: u64) {
+        let Some(journey) = self.journeys.get_mut(&number) else { return };
+        for trace_id in &journey.traces[journey.noted..] {
+            let known = self.traces.entry(*trace_id).or_default();
+            if !known.contains(&number) {
+                known.push(number);
+            }
+        }
+        journey.noted = journey.traces.len();
     }
 
     /// A request arrives from outside.
@@ -186,8 +207,12 @@ impl World {
             strikes: BTreeMap::new(),
             skipped: Vec::new(),
             expected: 0,
+            lost: BTreeSet::new(),
+            traces: Vec::new(),
+            noted: 0,
             shown: Shown::default(),
         };
+        journey.traces.push(journey.trace_id);
         // The planned examples must be visible in the trace store, whatever the dice say.
         let began_ns = self.began_ns;
         journey.hostile = scenario
@@ -199,8 +224,8 @@ impl World {
         Calls { scenario: &scenario, began_ns, journey: &mut journey, rng: &mut rng, publishes: &mut publishes }
             .enter();
         self.orders.insert(journey.order_id.clone(), number);
-        self.traces.insert(journey.trace_id, number);
         self.journeys.insert(number, journey);
+        self.note_traces(number);
         self.plan_appends(publishes);
 
         self.entered += 1;
@@ -241,6 +266,7 @@ impl World {
             trace_id: publish.trace_id,
             publish_span: publish.span,
             under: publish.under,
+            is_traced: publish.is_traced,
             published_ns: publish.at_ns,
             key: String::from_utf8_lossy(&publish.key).into(),
         };
@@ -261,7 +287,11 @@ impl World {
             let idle = !self.queue.groups[group].cursors.get(partition as usize).is_none_or(|cursor| cursor.planned);
             if self.queue.groups[group].topic == topic && idle {
                 let mut rng = Rng::for_purpose(self.scenario.seed ^ at_ns, "fetch", group as u64);
-                self.plan_poll(at_ns + rng.between(1_500, 12_000) * 1_000, group, partition as usize);
+                let poll_ns = at_ns + rng.between(1_500, 12_000) * 1_000;
+                let role = self.queue.groups[group].role;
+                let batch = self.scenario.groups[role.plan()].batch.as_ref().filter(|_| matches!(role, Role::Main(_)));
+                let every_ns = batch.map_or(1, |batch| batch.every_ms.max(1) * MS);
+                self.plan_poll(poll_ns.div_ceil(every_ns) * every_ns, group, partition as usize);
             }
         }
     }
@@ -277,7 +307,11 @@ impl World {
         let before_ns = now_ns.saturating_sub(self.scenario.keep_s * S);
         self.journeys.retain(|_, journey| journey.last_ns >= before_ns);
         self.orders.retain(|_, number| self.journeys.contains_key(number));
-        self.traces.retain(|_, number| self.journeys.contains_key(number));
+        self.traces.retain(|_, numbers| {
+            numbers.retain(|number| self.journeys.contains_key(number));
+            !numbers.is_empty()
+        });
+        self.batches.retain(|batch| batch.end_ns >= before_ns);
     }
 }
 
@@ -289,9 +323,14 @@ fn build_queue(scenario: &Scenario) -> Queue {
     for (number, plan) in scenario.groups.iter().enumerate() {
         let main = queue.topic_number(&plan.topic).expect("the scenario was checked");
         queue.groups.push(build_group(plan, plan.id.clone(), main, plan.members, Role::Main(number), &queue));
-        if let OnFailure::RetryTopics { delays_ms, dead_letter } = &plan.on_failure {
+        let (delays_ms, dead_letter) = match &plan.on_failure {
+            OnFailure::RetryTopics { delays_ms, dead_letter } => (delays_ms.len(), Some(dead_letter)),
+            OnFailure::Block { dead_letter, .. } => (0, dead_letter.as_ref()),
+            OnFailure::Skip => (0, plan.batch.as_ref().and_then(|batch| batch.dead_letter.as_ref())),
+        };
+        if let Some(dead_letter) = dead_letter {
             let base = &scenario.topics[main];
-            let hops = (0..delays_ms.len())
+            let hops = (0..delays_ms)
                 .map(|hop| (retry_name(&plan.topic, hop), retry_name(&plan.id, hop), Role::Retry(number, hop)))
                 .chain([(dead_letter.clone(), format_smolstr!("{}-dlt", plan.id), Role::DeadLetter(number))]);
             for (topic, group, role) in hops {

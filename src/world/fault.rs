@@ -35,6 +35,14 @@ pub struct Fault {
     /// Message of the exception or of the answer.
     #[serde(default)]
     pub message: Option<SmolStr>,
+    /// The process of a handler is killed when its work is done and before it commits; it is back so many milliseconds
+    /// later.
+    #[serde(default)]
+    pub killed_for_ms: Option<u64>,
+    /// A handler that takes longer than this many milliseconds loses its partition; the record is handed to another
+    /// member while it still works, and its own commit is refused.
+    #[serde(default)]
+    pub poll_limit_ms: Option<u64>,
 }
 
 /// Which orders a fault strikes.

@@ -1,6 +1,6 @@
 //! One request from outside with everything that it caused, and its truth as of an instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
@@ -48,6 +48,12 @@ pub struct Journey {
     pub(super) skipped: Vec<(Coordinate, SmolStr, u64)>,
     /// Deliveries that must happen (groups times original records), to tell when all is done.
     pub(super) expected: usize,
+    /// Spans that were never exported.
+    pub(super) lost: BTreeSet<SpanId>,
+    /// Traces that it runs through, its own first.
+    pub(super) traces: Vec<TraceId>,
+    /// How many of them the world has noted.
+    pub(super) noted: usize,
     /// What the stores hold of it, as long as nothing is added.
     pub(super) shown: Shown,
 }
@@ -189,7 +195,8 @@ impl Journey {
             .deliveries
             .iter()
             .filter(|delivery| delivery.end_ns <= now_ns && matches!(delivery.outcome, DeliveryOutcome::Done));
-        if done.count() >= self.expected { State::Done } else { State::InProgress }
+        let done: BTreeSet<(&SmolStr, &Coordinate)> = done.map(|delivery| (&delivery.group, &delivery.at)).collect();
+        if done.len() >= self.expected { State::Done } else { State::InProgress }
     }
 
     /// The delivery that keeps failing in place, if there is one: failed at least twice at the same record.
@@ -197,13 +204,19 @@ impl Journey {
         let last = self.deliveries.iter().rfind(|delivery| {
             delivery.start_ns <= now_ns && matches!(delivery.outcome, DeliveryOutcome::Failed { .. })
         })?;
+        if self.records.iter().any(|copy| copy.from.as_ref() == Some(&last.at) && copy.appended_ns <= now_ns) {
+            return None;
+        }
         let mut failures = 0;
         for delivery in &self.deliveries {
             if delivery.start_ns <= now_ns && delivery.group == last.group && delivery.at == last.at {
                 match delivery.outcome {
                     DeliveryOutcome::Failed { .. } => failures += 1,
                     DeliveryOutcome::Done => return None,
-                    DeliveryOutcome::Running | DeliveryOutcome::RefusedEarly { .. } => {}
+                    DeliveryOutcome::Running
+                    | DeliveryOutcome::RefusedEarly { .. }
+                    | DeliveryOutcome::Killed
+                    | DeliveryOutcome::NotReached => {}
                 }
             }
         }

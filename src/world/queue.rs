@@ -163,6 +163,8 @@ pub struct Cursor {
     pub planned: bool,
     /// Deliveries of the record at `next` so far.
     pub tries: u32,
+    /// Records of the batch that is handed over again.
+    pub batch: Option<usize>,
     /// Commits in time order: nanoseconds since the Unix epoch, and the offset.
     pub commits: VecDeque<(u64, i64)>,
 }

@@ -5,7 +5,9 @@ use smol_str::SmolStr;
 
 use super::calls::{S, is_first_after};
 use super::fault::{Fault, Hostile, Which};
+use super::headers::Family;
 use super::journey::Journey;
+use super::manner::{Batch, Manner, Proxy, Stores};
 
 /// The built-in incident.
 const CHECKOUT: &str = include_str!("checkout.toml");
@@ -77,6 +79,9 @@ pub struct Scenario {
     /// When the request with hostile bytes in its texts arrives.
     #[serde(default)]
     pub hostile: Option<Hostile>,
+    /// What reaches the stores.
+    #[serde(default)]
+    pub stores: Stores,
 }
 
 fn default_history_s() -> u64 {
@@ -119,10 +124,49 @@ pub struct Service {
 pub enum Stack {
     /// OpenTelemetry Java agent 2.31 with Spring Kafka 4.
     Java,
+    /// Spring's own observation with Micrometer.
+    JavaObservation,
+    /// Quarkus with SmallRye Reactive Messaging.
+    Quarkus,
     /// Python contrib instrumentation 0.66b1: flask, requests, confluent-kafka.
     Python,
-    /// Go: otelhttp 0.72.
+    /// Python contrib instrumentation with aiokafka.
+    Aiokafka,
+    /// Python contrib instrumentation with kafka-python.
+    KafkaPython,
+    /// FastStream's own middleware.
+    Faststream,
+    /// Go: otelhttp 0.72, franz-go with kotel 1.7.1.
     Go,
+    /// The same with kotel's option `LinkSpans`.
+    GoLinks,
+    /// Go: otelhttp, Sarama with otelsarama.
+    Sarama,
+    /// Node.js contrib instrumentation with kafkajs.
+    Kafkajs,
+    /// .NET with Confluent.Kafka.
+    Dotnet,
+    /// Envoy.
+    Envoy,
+    /// No instrumentation: no spans, and no context is handed on.
+    None,
+}
+
+impl Stack {
+    /// Whether it makes spans and hands the context on.
+    pub fn is_instrumented(self) -> bool {
+        self != Self::None
+    }
+
+    /// Whether work of a handler happens inside a span. Where the span of a delivery is closed at once it does not.
+    pub fn holds_handlers(self) -> bool {
+        !matches!(self, Self::Aiokafka | Self::KafkaPython | Self::Dotnet | Self::None)
+    }
+
+    /// Whether a delivery is in a trace of its own, with a link to the producer.
+    pub fn begins_traces(self) -> bool {
+        matches!(self, Self::Python | Self::GoLinks | Self::Dotnet)
+    }
 }
 
 /// HTTP client libraries of the Java stack.
@@ -201,6 +245,22 @@ pub struct CallStep {
     pub backoff_ms: u64,
     /// How long the caller waits for one answer, in milliseconds.
     pub timeout_ms: u64,
+    /// Statuses after which it tries again; all from 400 on when empty.
+    #[serde(default)]
+    pub retry_on: Vec<u16>,
+    /// Whether it tries again after it gave up waiting.
+    #[serde(default = "yes")]
+    pub retry_timeouts: bool,
+    /// Why it calls more than once, if not because of failures.
+    #[serde(default)]
+    pub manner: Manner,
+    /// What stands between it and the callee.
+    #[serde(default)]
+    pub proxy: Option<Proxy>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> u32 {
@@ -218,6 +278,9 @@ pub struct PublishStep {
     /// What the record's key is.
     #[serde(default)]
     pub key: KeyKind,
+    /// Header that holds the message's id, the same one however often it is published.
+    #[serde(default)]
+    pub id_header: Option<SmolStr>,
 }
 
 /// What a record's key holds.
@@ -302,6 +365,12 @@ pub struct GroupPlan {
     /// Commits happen on multiples of this time in milliseconds; 0 means after each record.
     #[serde(default)]
     pub commit_every_ms: u64,
+    /// Framework whose headers are on the copies that it makes.
+    #[serde(default)]
+    pub family: Family,
+    /// How it takes several records at once.
+    #[serde(default)]
+    pub batch: Option<Batch>,
 }
 
 /// Group protocols.
@@ -322,10 +391,16 @@ pub enum OnFailure {
     /// Log and go on.
     #[default]
     Skip,
-    /// Try the same record again for ever.
+    /// Try the same record again, for ever if nothing else is said.
     Block {
         /// Wait between two deliveries, in milliseconds.
         every_ms: u64,
+        /// Deliveries after which the record is given up.
+        #[serde(default)]
+        deliveries: Option<u32>,
+        /// Topic to which it goes then; it is skipped without one.
+        #[serde(default)]
+        dead_letter: Option<SmolStr>,
     },
     /// Hand the record to retry topics and at last to a dead-letter topic.
     RetryTopics {
@@ -391,10 +466,16 @@ impl Scenario {
                     Step::Call(call) if self.operation(&call.to).is_none() => {
                         return undefined(name, "operation", &call.to);
                     }
+                    Step::Call(call) => {
+                        let proxy = call.proxy.iter().flat_map(|proxy| [&proxy.spans_of, &proxy.shadow]);
+                        if let Some(unknown) = proxy.flatten().find(|named| self.service(named).is_none()) {
+                            return undefined(name, "service", unknown);
+                        }
+                    }
                     Step::Publish(publish) if !self.topics.iter().any(|topic| topic.name == publish.topic) => {
                         return undefined(name, "topic", &publish.topic);
                     }
-                    Step::Call(_) | Step::Publish(_) => {}
+                    Step::Publish(_) => {}
                 }
             }
         }

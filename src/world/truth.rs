@@ -84,8 +84,8 @@ impl Truth {
             .iter()
             .filter(|operation| full_name.split_once(' ') == Some((&operation.callee, &operation.name)))
             .flat_map(|operation| &operation.attempts)
-            .filter(|attempt| attempt.execution.is_some())
-            .count()
+            .map(|attempt| attempt.executions.iter().filter(|execution| !execution.is_shadow).count())
+            .sum()
     }
 }
 
@@ -100,7 +100,10 @@ pub struct Operation {
     pub name: SmolStr,
     /// Trace of its spans.
     pub trace_id: TraceId,
-    /// Span of the caller under which all attempts are siblings; absent for the request from outside.
+    /// Address without host, with what tells this operation from others of the same route.
+    pub target: SmolStr,
+    /// Span of the caller under which all attempts are siblings; absent for the request from outside, and where the
+    /// caller had no current span.
     pub under: Option<SpanId>,
     /// Attempts in order.
     pub attempts: Vec<Attempt>,
@@ -111,6 +114,8 @@ pub struct Operation {
 pub struct Attempt {
     /// Number within the operation, from 1.
     pub number: u32,
+    /// Trace of its spans.
+    pub trace_id: TraceId,
     /// The caller's client span; absent when the attempt has none (outside requests, some client libraries).
     pub client_span: Option<SpanId>,
     /// Beginning, nanoseconds since the Unix epoch.
@@ -119,8 +124,8 @@ pub struct Attempt {
     pub end_ns: u64,
     /// How it ended for the caller.
     pub outcome: Outcome,
-    /// What the callee did.
-    pub execution: Option<Execution>,
+    /// What callees did: several when a proxy tried again.
+    pub executions: Vec<Execution>,
 }
 
 /// How an attempt ended for its caller.
@@ -133,13 +138,23 @@ pub enum Outcome {
     Answered(u16),
     /// The caller gave up waiting.
     TimedOut,
+    /// The caller dropped it, because another attempt was answered first.
+    Cancelled,
 }
 
 /// One run of an operation in the callee.
 #[derive(Debug, Clone, Serialize)]
 pub struct Execution {
+    /// Service that did it.
+    pub service: SmolStr,
     /// The server span.
     pub span: SpanId,
+    /// The proxy's span above it.
+    pub proxy_span: Option<SpanId>,
+    /// Number of the proxy's attempt, from 1.
+    pub proxy_attempt: u32,
+    /// Whether it worked on a copy of the request for which nobody waited.
+    pub is_shadow: bool,
     /// Span that the callee was given as parent; it may exist nowhere.
     pub parent: Option<SpanId>,
     /// Beginning, nanoseconds since the Unix epoch.
@@ -176,7 +191,9 @@ pub struct Copy {
     /// Span of the publish, also in the record's `traceparent`.
     pub publish_span: SpanId,
     /// Span in which the publish happened.
-    pub under: SpanId,
+    pub under: Option<SpanId>,
+    /// Whether the producer is instrumented: it has a publish span, and the record names it.
+    pub is_traced: bool,
     /// When the publish began, nanoseconds since the Unix epoch.
     pub published_ns: u64,
     /// The key as text, invalid bytes replaced.
@@ -196,10 +213,14 @@ pub struct Delivery {
     pub trace_id: TraceId,
     /// The process span.
     pub span: SpanId,
-    /// Root span above it, when the delivery has a trace of its own.
+    /// Receive span above it, or linked to by it.
     pub receive_span: Option<SpanId>,
-    /// The publish span that it belongs to, as parent or as link.
-    pub publish_span: SpanId,
+    /// Trace of the receive span.
+    pub receive_trace: TraceId,
+    /// The publish span that it belongs to, as parent or as link; absent when the record names none.
+    pub publish_span: Option<SpanId>,
+    /// Whether the process span is one for a batch of records, which is told apart.
+    pub in_batch: bool,
     /// Beginning, nanoseconds since the Unix epoch.
     pub start_ns: u64,
     /// When the handler was done or had failed, nanoseconds since the Unix epoch.
@@ -225,6 +246,10 @@ pub enum DeliveryOutcome {
         /// Its message.
         message: SmolStr,
     },
+    /// The process was killed after the work was done and before the commit: no span of it was exported.
+    Killed,
+    /// Handed over in a batch whose handler failed at an earlier record.
+    NotReached,
     /// Not an attempt: the record was not yet due and the handler did not run.
     RefusedEarly {
         /// When it is due, nanoseconds since the Unix epoch.

@@ -48,6 +48,9 @@ pub struct Expected {
     /// Ends of the attempts by `caller > callee`, one text per operation.
     #[serde(default)]
     pub attempts: BTreeMap<String, Vec<String>>,
+    /// Why attempts are one operation, by `caller > callee`, for each that has several.
+    #[serde(default)]
+    pub groupings: BTreeMap<String, Vec<String>>,
     /// Runs at the callee, by its service.
     #[serde(default)]
     pub executions: BTreeMap<String, usize>,
@@ -72,6 +75,13 @@ pub struct Expected {
     /// What must be told as missing, as `thing: reason`.
     #[serde(default)]
     pub absences: BTreeSet<String>,
+    /// Whether the stores hide a part of what happened: then the answer says what is right for what they show, and is
+    /// not compared with the truth.
+    #[serde(default)]
+    pub hidden: bool,
+    /// Where the engine does not give the right answer yet: what is compared, and what comes today.
+    #[serde(default)]
+    pub gaps: BTreeMap<String, String>,
 }
 
 impl Expected {

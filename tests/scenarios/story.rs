@@ -14,6 +14,8 @@ pub struct Story {
     pub outcome: String,
     /// Ends of the attempts by `caller > callee`, one text per operation.
     pub attempts: BTreeMap<String, Vec<String>>,
+    /// Why attempts are one operation, by `caller > callee`, for each that has several.
+    pub groupings: BTreeMap<String, Vec<String>>,
     /// Runs by service.
     pub executions: BTreeMap<String, usize>,
     /// Deliveries by `topic > service` and how they ended.
@@ -44,6 +46,13 @@ impl Story {
         for operation in case.operations() {
             let peer = operation.peer().split(['.', ':']).next().unwrap();
             let ends: Vec<String> = operation.attempts().map(|attempt: Attempt<'_>| word(attempt.result)).collect();
+            if ends.len() > 1 {
+                story
+                    .groupings
+                    .entry(format!("{} > {peer}", operation.caller()))
+                    .or_default()
+                    .push(word(operation.grouping()));
+            }
             story.attempts.entry(format!("{} > {peer}", operation.caller())).or_default().push(ends.join(" "));
             if operation.executions() > 0 {
                 *story.executions.entry(peer.to_owned()).or_default() += operation.executions();
@@ -67,21 +76,27 @@ impl Story {
         for (caller, operation) in calls.filter_map(|operation| Some((operation.caller.as_ref()?, operation))) {
             let ends: Vec<&str> = operation.attempts.iter().map(end).collect();
             story.attempts.entry(format!("{caller} > {}", operation.callee)).or_default().push(ends.join(" "));
-            let runs = operation.attempts.iter().filter(|attempt| attempt.execution.is_some()).count();
+            let runs =
+                operation.attempts.iter().flat_map(|attempt| &attempt.executions).filter(|run| !run.is_shadow).count();
             *story.executions.entry(operation.callee.to_string()).or_default() += runs;
         }
         for delivery in truth.deliveries.iter().filter(|delivery| truth.sampled || delivery.trace_id != truth.trace_id)
         {
             let result = match delivery.outcome {
-                DeliveryOutcome::Running => continue,
+                // No span tells of it: it has none yet, or the process died before it was exported.
+                DeliveryOutcome::Running | DeliveryOutcome::Killed => continue,
+                DeliveryOutcome::NotReached => "unknown",
                 DeliveryOutcome::Done => "handled",
                 DeliveryOutcome::Failed { .. } => "failed",
                 DeliveryOutcome::RefusedEarly { .. } => "not-due",
             };
             let (topic, service) = (&delivery.at.topic, &delivery.service);
             story.deliver(topic, service, result.to_owned());
-            // Python's instrumentation puts no group on its spans.
-            if scenario.service(service).unwrap().stack != Stack::Python {
+            // Some instrumentations put no group on their spans.
+            if !matches!(
+                scenario.service(service).unwrap().stack,
+                Stack::Python | Stack::KafkaPython | Stack::Faststream
+            ) {
                 story.groups.insert(format!("{topic} > {service}: {}", delivery.group));
             }
         }
@@ -102,9 +117,9 @@ impl Story {
         alone.records.retain(|copy| copy.at.to_string() == at);
         alone.deliveries.retain(|delivery| delivery.at.to_string() == at);
         let runs = |operation: &truth::Operation| -> Vec<SpanId> {
-            operation.attempts.iter().filter_map(|attempt| Some(attempt.execution.as_ref()?.span)).collect()
+            operation.attempts.iter().flat_map(|attempt| &attempt.executions).map(|run| run.span).collect()
         };
-        let mut above: BTreeSet<SpanId> = alone.records.iter().map(|copy| copy.under).collect();
+        let mut above: BTreeSet<SpanId> = alone.records.iter().filter_map(|copy| copy.under).collect();
         let mut below: BTreeSet<SpanId> = alone.deliveries.iter().map(|delivery| delivery.span).collect();
         let mut kept = BTreeSet::new();
         // Operations stand in the order in which they began, so callers come before those they call.
@@ -158,6 +173,7 @@ fn end(attempt: &truth::Attempt) -> &'static str {
         Outcome::Answered(_) => "failed",
         Outcome::TimedOut => "timed-out",
         Outcome::Running => "running",
+        Outcome::Cancelled => "cancelled",
     }
 }
 

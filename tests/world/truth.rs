@@ -47,7 +47,7 @@ fn exactly_one_order_is_charged_twice() {
     assert_eq!(first.idempotency_key, None);
     let charge = truth.operations.iter().find(|operation| operation.name == "POST /charge").unwrap();
     assert_eq!(charge.attempts[0].outcome, Outcome::TimedOut);
-    let execution = charge.attempts[0].execution.as_ref().unwrap();
+    let execution = &charge.attempts[0].executions[0];
     assert_eq!(execution.status, 200);
     assert!(execution.end_ns > charge.attempts[0].end_ns);
     assert_eq!(charge.attempts[1].outcome, Outcome::Answered(200));

@@ -272,6 +272,7 @@ fn text_tag(name: &str, value: &str) -> Json {
 fn tag(name: &str, value: &Value) -> Json {
     match value {
         Value::Text(text) => text_tag(name, text),
+        Value::Texts(_) => text_tag(name, &value.text()),
         Value::Bool(truth) => json!({"key": name, "type": "bool", "value": truth}),
         Value::Int(number) if number.abs() > SAFE => {
             json!({"key": name, "type": "int64", "value": number.to_string()})

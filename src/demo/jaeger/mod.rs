@@ -41,6 +41,9 @@ pub fn respond(stage: Arc<Stage>, release: Release) -> Respond {
 
 fn route(world: &crate::world::World, release: Release, asked: &Asked) -> Answer {
     let segments: Vec<&str> = asked.segments.iter().map(String::as_str).collect();
+    if world.scenario().stores.forbidden.iter().any(|store| store == "jaeger") {
+        return Answer::text(403, "Forbidden\n");
+    }
     if asked.method != Method::GET {
         return unknown(release, &segments);
     }

@@ -1,14 +1,14 @@
 //! Finding traces in the world as Jaeger's memory storage does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
 use super::Release;
 use crate::world::World;
 use crate::world::journey::Journey;
-use crate::world::project::spans::View;
-use crate::world::project::{Kind, Span, Value};
+use crate::world::project::spans::{View, of_trace};
+use crate::world::project::{Kind, Span, Value, batches};
 use crate::world::truth::{SpanId, TraceId};
 
 /// Most traces that the storage holds, and so the greatest depth of a search.
@@ -37,7 +37,7 @@ pub struct Wanted {
 
 /// Traces with a matching span, each with all its spans, newest first.
 pub fn find(world: &World, wanted: &Wanted, release: Release) -> Vec<Vec<Span>> {
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for journey in world.journeys().rev() {
         if found.len() >= wanted.limit {
             break;
@@ -54,7 +54,22 @@ pub fn find(world: &World, wanted: &Wanted, release: Release) -> Vec<Vec<Span>> 
             traces.entry(span.trace_id).or_default().push(span);
         }
         let matching = traces.into_values().filter(|spans| spans.iter().any(|span| matches(span, wanted, release)));
-        found.extend(matching);
+        // Work for several journeys can stand in one trace, which is found once and as a whole.
+        for spans in matching {
+            let trace_id = spans[0].trace_id;
+            if world.journeys_of_trace(trace_id).nth(1).is_none() {
+                found.push(spans);
+            } else if seen.insert(trace_id) {
+                found.push(of_trace(world, trace_id));
+            }
+        }
+    }
+    for batch in world.batches().iter().rev() {
+        let (scenario, now_ns) = (world.scenario(), world.now_ns());
+        let is_wanted = |span: &Span| matches(span, wanted, release);
+        if batches::spans(scenario, batch, now_ns).iter().any(is_wanted) && seen.insert(batch.trace_id) {
+            found.push(of_trace(world, batch.trace_id));
+        }
     }
     found.truncate(wanted.limit);
     found
@@ -75,11 +90,7 @@ fn may_match(world: &World, journey: &Journey, wanted: &Wanted) -> bool {
 
 /// The spans of one trace, empty when there is none.
 pub fn trace(world: &World, trace_id: TraceId) -> Vec<Span> {
-    let Some(journey) = world.journey_of_trace(trace_id) else { return Vec::new() };
-    let view = View { scenario: world.scenario(), queue: world.queue(), journey };
-    let mut spans = view.spans(world.now_ns());
-    spans.retain(|span| span.trace_id == trace_id);
-    spans
+    of_trace(world, trace_id)
 }
 
 /// Trace id of 1 to 32 hex digits.

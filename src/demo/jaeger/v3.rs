@@ -239,6 +239,10 @@ fn attribute(name: &str, value: &Value) -> Json {
         Value::Text(text) => json!({"stringValue": text}),
         Value::Int(number) => json!({"intValue": number.to_string()}),
         Value::Bool(truth) => json!({"boolValue": truth}),
+        Value::Texts(texts) => {
+            let texts: Vec<Json> = texts.iter().map(|text| json!({"stringValue": text})).collect();
+            json!({"arrayValue": {"values": texts}})
+        }
     };
     json!({"key": name, "value": value})
 }

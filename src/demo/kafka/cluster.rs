@@ -7,6 +7,7 @@ use kafka_protocol::messages::BrokerId;
 use kafka_protocol::protocol::StrBytes;
 
 use crate::demo::stage::Stage;
+use crate::world::World;
 
 /// Error codes of the protocol that these brokers use.
 pub mod code {
@@ -18,6 +19,8 @@ pub mod code {
     pub const NOT_LEADER: i16 = 6;
     /// This broker does not coordinate the group.
     pub const NOT_COORDINATOR: i16 = 16;
+    /// The client may not read the topic.
+    pub const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
     /// The version, or the special timestamp, is not served.
     pub const UNSUPPORTED_VERSION: i16 = 35;
     /// The request makes no sense.
@@ -63,6 +66,12 @@ impl Cluster {
     /// Broker that leads a partition of the topic of this number.
     pub fn leader(&self, topic: usize, partition: i32) -> usize {
         (topic + partition as usize) % self.ports.len()
+    }
+
+    /// Whether records of the topic of this number may be read.
+    pub fn may_read(&self, world: &World, topic: usize) -> bool {
+        let name = &world.queue().topics[topic].name;
+        !world.scenario().stores.unreadable_topics.contains(name)
     }
 
     /// Broker that coordinates a group.

@@ -41,6 +41,9 @@ pub fn fetch(cluster: &Cluster, broker: usize, asked: &FetchRequest, version: i1
                             Some(_) if cluster.leader(number, wanted.partition) != broker => {
                                 refused(wanted, code::NOT_LEADER)
                             }
+                            Some(_) if !cluster.may_read(world, number) => {
+                                refused(wanted, code::TOPIC_AUTHORIZATION_FAILED)
+                            }
                             Some(log) => {
                                 read(&queue.topics[number], log, wanted, asked.isolation_level, left, sent == 0)
                             }

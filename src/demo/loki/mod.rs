@@ -73,6 +73,9 @@ fn route(world: &World, release: Release, habits: &Habits, asked: &Asked) -> Ans
     if asked.method != Method::GET && asked.method != Method::POST {
         return Answer::text(405, "");
     }
+    if world.scenario().stores.forbidden.iter().any(|store| store == "loki") {
+        return Answer::text(403, "permission denied\n");
+    }
     let named = asked.headers.get("x-scope-orgid").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let tenants: Vec<String> = named.split('|').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if !habits.tenants.is_empty() && tenants.is_empty() && asked.segments != ["ready"] {

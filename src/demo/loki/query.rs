@@ -43,6 +43,9 @@ pub fn range(world: &World, view: &View<'_>, asked: &Asked) -> Result<Answer, St
     if let Some(hours) = view.habits.lookback_h {
         start_ns = start_ns.max(world.now_ns().saturating_sub(hours * HOUR_NS)).min(end_ns);
     }
+    if let Some(keep_s) = world.scenario().stores.lines_keep_s {
+        start_ns = start_ns.max(world.now_ns().saturating_sub(keep_s * 1_000_000_000)).min(end_ns);
+    }
     let mut entries = scan(world, &query, view, start_ns, end_ns);
     let lines = entries.len();
     if backward {

@@ -3,7 +3,7 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::span::{Event, Span, attribute};
-use super::spans::{host, method_and_route};
+use super::spans::{host, method_and_target, path};
 use crate::world::truth::{Attempt, Copy, Delivery, DeliveryOutcome, Execution, Operation, Outcome};
 
 const HTTP: (&str, &str) = ("go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", "0.72.0");
@@ -11,7 +11,7 @@ const KAFKA: (&str, &str) = ("github.com/twmb/franz-go/plugin/kotel", "semver:v1
 
 /// A client span of the otelhttp transport.
 pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
-    let (method, route) = method_and_route(operation);
+    let (method, route) = method_and_target(operation);
     let server = host(&operation.callee);
     span.name = format_smolstr!("HTTP {method}");
     span.scope = HTTP;
@@ -30,6 +30,11 @@ pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
                 span.attributes.push(attribute("error.type", status.to_string()));
             }
         }
+        Outcome::Cancelled => {
+            span.error = true;
+            span.status_description = Some("context canceled".into());
+            span.attributes.push(attribute("error.type", "*errors.errorString"));
+        }
         Outcome::TimedOut | Outcome::Running => {
             span.error = true;
             span.status_description = Some("context deadline exceeded".into());
@@ -40,14 +45,14 @@ pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
 
 /// A server span of otelhttp, named by the route pattern.
 pub fn server(span: &mut Span, operation: &Operation, execution: &Execution) {
-    let (method, route) = method_and_route(operation);
+    let (method, route) = method_and_target(operation);
     span.name.clone_from(&operation.name);
     span.scope = HTTP;
     span.attributes = vec![
         attribute("http.request.method", method),
-        attribute("url.path", route),
+        attribute("url.path", path(&route)),
         attribute("url.scheme", "http"),
-        attribute("server.address", host(&operation.callee)),
+        attribute("server.address", host(&execution.service)),
         attribute("server.port", 8_080),
         attribute("client.address", "10.1.0.4"),
         attribute("network.peer.address", "10.1.0.4"),
@@ -75,23 +80,32 @@ pub fn publish(span: &mut Span, copy: &Copy) {
     ];
 }
 
+/// The hand-over of one record by the client; it ends before the handler begins.
+pub fn receive(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>) {
+    consumed(span, delivery, key, "receive");
+}
+
 /// The delivery of one record to a handler that asked for a process span.
 pub fn process(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>) {
-    span.name = format_smolstr!("{} process", delivery.at.topic);
-    span.scope = KAFKA;
-    span.attributes = vec![
-        attribute("messaging.system", "kafka"),
-        attribute("messaging.source.kind", "topic"),
-        attribute("messaging.source.name", &delivery.at.topic),
-        attribute("messaging.operation", "process"),
-        attribute("messaging.kafka.source.partition", i64::from(delivery.at.partition)),
-        attribute("messaging.kafka.message.offset", delivery.at.offset),
-        attribute("messaging.kafka.consumer.group", &delivery.group),
-    ];
-    span.attributes.extend(key.map(|key| attribute("messaging.kafka.message.key", key)));
+    consumed(span, delivery, key, "process");
     if let DeliveryOutcome::Failed { exception, message } = &delivery.outcome {
         span.error = true;
         span.status_description = Some(message.clone());
         span.events.push(Event::exception(delivery.handled_ns, exception, message, SmolStr::default()));
     }
+}
+
+fn consumed(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>, operation: &'static str) {
+    span.name = format_smolstr!("{} {operation}", delivery.at.topic);
+    span.scope = KAFKA;
+    span.attributes = vec![
+        attribute("messaging.system", "kafka"),
+        attribute("messaging.source.kind", "topic"),
+        attribute("messaging.source.name", &delivery.at.topic),
+        attribute("messaging.operation", operation),
+        attribute("messaging.kafka.source.partition", i64::from(delivery.at.partition)),
+        attribute("messaging.kafka.message.offset", delivery.at.offset),
+        attribute("messaging.kafka.consumer.group", &delivery.group),
+    ];
+    span.attributes.extend(key.map(|key| attribute("messaging.kafka.message.key", key)));
 }

@@ -3,7 +3,9 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::span::{Event, Span, attribute};
-use super::spans::{host, method_and_route};
+use super::spans::{host, method_and_target, path};
+use crate::world::batch::BatchSpan;
+use crate::world::calls::method_and_route;
 use crate::world::headers::stack_trace;
 use crate::world::scenario::{HttpClient, Service};
 use crate::world::truth::{Attempt, Copy, Delivery, DeliveryOutcome, Execution, Operation, Outcome};
@@ -12,7 +14,7 @@ const VERSION: &str = "2.31.1-alpha";
 
 /// An HTTP client span.
 pub fn client(span: &mut Span, service: &Service, operation: &Operation, attempt: &Attempt) {
-    let (method, route) = method_and_route(operation);
+    let (method, route) = method_and_target(operation);
     let server = host(&operation.callee);
     span.name.clone_from(&method);
     span.scope = match service.client {
@@ -34,6 +36,8 @@ pub fn client(span: &mut Span, service: &Service, operation: &Operation, attempt
                 span.attributes.push(attribute("error.type", status.to_string()));
             }
         }
+        // A dropped request ends its span as it stands.
+        Outcome::Cancelled => {}
         Outcome::TimedOut | Outcome::Running => {
             let class = "java.net.SocketTimeoutException";
             span.error = true;
@@ -46,15 +50,16 @@ pub fn client(span: &mut Span, service: &Service, operation: &Operation, attempt
 
 /// An HTTP server span (Tomcat).
 pub fn server(span: &mut Span, operation: &Operation, execution: &Execution) {
-    let (method, route) = method_and_route(operation);
+    let (method, target) = method_and_target(operation);
+    let route: SmolStr = method_and_route(&operation.name).1.into();
     span.name.clone_from(&operation.name);
     span.scope = ("io.opentelemetry.tomcat-10.0", VERSION);
     span.attributes = vec![
         attribute("http.request.method", method),
-        attribute("http.route", &route),
-        attribute("url.path", route),
+        attribute("http.route", route),
+        attribute("url.path", path(&target)),
         attribute("url.scheme", "http"),
-        attribute("server.address", host(&operation.callee)),
+        attribute("server.address", host(&execution.service)),
         attribute("server.port", 8_080),
         attribute("network.protocol.version", "1.1"),
         attribute("http.response.status_code", i64::from(execution.status)),
@@ -101,7 +106,7 @@ pub fn process(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>, on_re
     ];
     span.attributes.extend(key.map(|key| attribute("messaging.kafka.message.key", key)));
     match &delivery.outcome {
-        DeliveryOutcome::Done | DeliveryOutcome::Running => {}
+        DeliveryOutcome::Done | DeliveryOutcome::Running | DeliveryOutcome::Killed | DeliveryOutcome::NotReached => {}
         DeliveryOutcome::Failed { exception, message } => {
             span.error = true;
             let stack = stack_trace(exception, message);
@@ -137,4 +142,24 @@ pub fn process(span: &mut Span, delivery: &Delivery, key: Option<SmolStr>, on_re
 /// An instant in ISO form with milliseconds.
 fn instant(at_ns: u64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(at_ns)).map_or_else(|_| at_ns.to_string(), |at| format!("{at:.3}"))
+}
+
+/// A batch handed to a listener: a new root with links; no partition, no offset, no key.
+pub fn batch(span: &mut Span, batch: &BatchSpan, topic: &str) {
+    span.name = format_smolstr!("{topic} process");
+    span.scope = ("io.opentelemetry.spring-kafka-2.7", VERSION);
+    span.attributes = vec![
+        attribute("messaging.system", "kafka"),
+        attribute("messaging.destination.name", topic),
+        attribute("messaging.batch.message_count", batch.records.len() as i64),
+        attribute("messaging.kafka.consumer.group", &batch.group),
+        attribute("messaging.client_id", format_smolstr!("{}-0", batch.service)),
+        attribute("messaging.operation", "process"),
+        attribute("thread.id", 44),
+        attribute("thread.name", format_smolstr!("{}-0-C-1", batch.group)),
+    ];
+    if let Some((exception, message)) = &batch.failure {
+        span.error = true;
+        span.events.push(Event::exception(batch.end_ns, exception, message, stack_trace(exception, message)));
+    }
 }

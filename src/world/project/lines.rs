@@ -6,6 +6,7 @@ use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::world::journey::{Journey, LogLine};
+use crate::world::rng::Rng;
 use crate::world::scenario::{LogShape, Scenario};
 
 /// One log line as its store received it.
@@ -30,7 +31,13 @@ pub(super) fn shape_all(scenario: &Scenario, journey: &Journey) -> Vec<(u64, Lin
         let at_ns = line.at_ns.saturating_add_signed(service.skew_ms * 1_000_000);
         (line.at_ns, shape(service.log, journey, line, at_ns))
     };
-    journey.logs.iter().map(shape_one).collect()
+    let loss = scenario.stores.line_loss;
+    let is_lost = |(number, _): &(usize, &LogLine)| {
+        let purpose = format_smolstr!("line loss {}", journey.number);
+        loss > 0.0 && Rng::for_purpose(scenario.seed, &purpose, *number as u64).happens(loss)
+    };
+    let arrived = journey.logs.iter().enumerate().filter(|line| !is_lost(line));
+    arrived.map(|(_, line)| shape_one(line)).collect()
 }
 
 fn shape(shape: LogShape, journey: &Journey, line: &LogLine, at_ns: u64) -> Line {

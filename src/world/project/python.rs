@@ -3,14 +3,16 @@
 use smol_str::format_smolstr;
 
 use super::span::{Event, Span, Value, attribute};
-use super::spans::{host, method_and_route};
+use super::spans::{host, method_and_target};
+use crate::world::batch::BatchSpan;
+use crate::world::calls::method_and_route;
 use crate::world::truth::{Attempt, Copy, Delivery, DeliveryOutcome, Execution, Operation, Outcome};
 
 const VERSION: &str = "0.66b1";
 
 /// A client span of `requests`: old attribute names, no attempt number, ERROR from 400 on.
 pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
-    let (method, route) = method_and_route(operation);
+    let (method, route) = method_and_target(operation);
     let server = host(&operation.callee);
     span.name.clone_from(&method);
     span.scope = ("opentelemetry.instrumentation.requests", VERSION);
@@ -24,6 +26,7 @@ pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
             span.attributes.push(attribute("http.status_code", i64::from(status)));
             span.error = status >= 400;
         }
+        Outcome::Cancelled => {}
         Outcome::TimedOut | Outcome::Running => {
             let text =
                 format_smolstr!("HTTPConnectionPool(host='{server}', port=8080): Read timed out. (read timeout=1.0)");
@@ -40,8 +43,8 @@ pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
 
 /// A flask server span: old attribute names.
 pub fn server(span: &mut Span, operation: &Operation, execution: &Execution) {
-    let (method, route) = method_and_route(operation);
-    let address = host(&operation.callee);
+    let (method, target) = method_and_target(operation);
+    let address = host(&execution.service);
     span.name.clone_from(&operation.name);
     span.scope = ("opentelemetry.instrumentation.flask", VERSION);
     span.attributes = vec![
@@ -51,12 +54,12 @@ pub fn server(span: &mut Span, operation: &Operation, execution: &Execution) {
         attribute("net.host.name", format_smolstr!("{address}:8080")),
         attribute("http.host", format_smolstr!("{address}:8080")),
         attribute("net.host.port", 8_080),
-        attribute("http.target", &route),
+        attribute("http.target", target),
         attribute("net.peer.ip", "10.1.0.7"),
         attribute("net.peer.port", 41_822),
         attribute("http.user_agent", "Apache-HttpClient/5.5 (Java/21)"),
         attribute("http.flavor", "1.1"),
-        attribute("http.route", route),
+        attribute("http.route", method_and_route(&operation.name).1),
         attribute("http.status_code", i64::from(execution.status)),
     ];
     span.error = execution.status >= 500;
@@ -101,5 +104,26 @@ pub fn process(span: &mut Span, delivery: &Delivery) {
         let stack = format_smolstr!("Traceback (most recent call last):\n{exception}: {message}\n");
         span.events.push(Event::exception(delivery.handled_ns, exception, message, stack));
         span.attributes.push((smol_str::SmolStr::new_static("error.handled"), Value::Bool(true)));
+    }
+}
+
+/// Several records from one `consume(n)`: named after the first topic, and neither partition nor message id.
+pub fn batch(span: &mut Span, topic: &str) {
+    span.name = format_smolstr!("{topic} process");
+    span.scope = ("opentelemetry.instrumentation.confluent_kafka", VERSION);
+    span.attributes = vec![
+        attribute("messaging.system", "kafka"),
+        attribute("messaging.destination", topic),
+        attribute("messaging.destination_kind", "queue"),
+        attribute("messaging.operation", "process"),
+    ];
+}
+
+/// A failure of a batch's handler; the loop that handles is inside the span only until the next poll.
+pub fn batch_failed(span: &mut Span, batch: &BatchSpan) {
+    if let Some((exception, message)) = &batch.failure {
+        span.error = true;
+        let stack = format_smolstr!("Traceback (most recent call last):\n{exception}: {message}\n");
+        span.events.push(Event::exception(batch.end_ns, exception, message, stack));
     }
 }

@@ -83,6 +83,8 @@ pub enum Value {
     Int(i64),
     /// Truth value.
     Bool(bool),
+    /// List of texts.
+    Texts(Vec<SmolStr>),
 }
 
 impl Value {
@@ -92,6 +94,8 @@ impl Value {
             Self::Text(text) => text.clone(),
             Self::Int(number) => smol_str::format_smolstr!("{number}"),
             Self::Bool(truth) => SmolStr::new_static(if *truth { "true" } else { "false" }),
+            // As JSON, which is how stores without lists keep them.
+            Self::Texts(texts) => serde_json::json!(texts).to_string().into(),
         }
     }
 }
@@ -117,6 +121,12 @@ impl From<SmolStr> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(text.into())
+    }
+}
+
+impl From<Vec<SmolStr>> for Value {
+    fn from(texts: Vec<SmolStr>) -> Self {
+        Self::Texts(texts)
     }
 }
 
