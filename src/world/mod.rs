@@ -19,6 +19,7 @@ pub mod journey;
 pub mod manner;
 pub mod project;
 pub mod queue;
+pub mod random;
 pub mod requests;
 pub mod rng;
 pub mod scenario;

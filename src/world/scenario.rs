@@ -126,7 +126,7 @@ pub enum Stack {
     Java,
     /// Spring's own observation with Micrometer.
     JavaObservation,
-    /// Quarkus with SmallRye Reactive Messaging.
+    /// Quarkus with `SmallRye` Reactive Messaging.
     Quarkus,
     /// Python contrib instrumentation 0.66b1: flask, requests, confluent-kafka.
     Python,
@@ -134,7 +134,7 @@ pub enum Stack {
     Aiokafka,
     /// Python contrib instrumentation with kafka-python.
     KafkaPython,
-    /// FastStream's own middleware.
+    /// `FastStream`'s own middleware.
     Faststream,
     /// Go: otelhttp 0.72, franz-go with kotel 1.7.1.
     Go,

@@ -12,6 +12,7 @@
 mod answer;
 mod demo;
 mod play;
+mod score;
 mod story;
 
 use answer::{Answer, Expected, Kind};

@@ -12,6 +12,7 @@ use hopscope::world::journey::Journey;
 use hopscope::world::truth::Truth;
 use hopscope::world::{Scenario, World};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -39,10 +40,30 @@ impl Play {
 
     /// What the engine tells of a case.
     pub fn follow(&self, expected: &Expected) -> Case {
-        let anchor = recognise(&self.id(expected)).unwrap();
+        self.tell(&self.id(expected), &expected.missing())
+    }
+
+    /// The first order that entered from this second on, and what the engine tells of it.
+    pub fn follow_order(&self, from_s: u64) -> (String, Case) {
+        let from_ns = self.look(World::began_ns) + from_s * S;
+        let order = self.look(|world| {
+            world.journeys().find(|journey| journey.started_ns >= from_ns).map(|journey| journey.order_id.to_string())
+        });
+        let order = order.expect("an order entered");
+        let case = self.tell(&order, &[]);
+        (order, case)
+    }
+
+    /// Looks at the world.
+    pub fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
+        self.running.look(at)
+    }
+
+    fn tell(&self, id: &str, missing: &[SourceKind]) -> Case {
+        let anchor = recognise(id).unwrap();
         let asked = Asked { at: Timestamp(self.now_ns as i64), window: None, since: Nanos::from_secs(3_600) };
         let _inside = self.runtime.enter();
-        let (sources, cancel) = (self.sources(&expected.missing()), CancellationToken::new());
+        let (sources, cancel) = (self.sources(missing), CancellationToken::new());
         let (publish, _) = watch::channel(Arc::new(blank(&sources, anchor.clone(), asked)));
         self.runtime.block_on(follow(&sources, anchor, asked, &publish, &cancel))
     }
@@ -66,6 +87,8 @@ impl Play {
 
     fn sources(&self, missing: &[SourceKind]) -> SourceSet {
         let mut profile = profile(&self.running);
+        // A busy machine is no reason for another story.
+        (profile.limits.timeout, profile.limits.request_timeout) = (Duration::from_mins(10), Duration::from_mins(10));
         // Port 1 of loopback: nobody listens, so connections are refused at once.
         let nobody = "http://127.0.0.1:1".parse::<url::Url>().unwrap();
         for source in missing {

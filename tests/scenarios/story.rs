@@ -3,8 +3,8 @@
 use hopscope::model::Case;
 use hopscope::model::journey::{Attempt, Gap};
 use hopscope::world::Scenario;
-use hopscope::world::scenario::Stack;
-use hopscope::world::truth::{self, DeliveryOutcome, Outcome, SpanId, State, Truth};
+use hopscope::world::scenario::{Stack, Step};
+use hopscope::world::truth::{self, DeliveryOutcome, Execution, Outcome, SpanId, State, Truth};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,8 +76,18 @@ impl Story {
         for (caller, operation) in calls.filter_map(|operation| Some((operation.caller.as_ref()?, operation))) {
             let ends: Vec<&str> = operation.attempts.iter().map(end).collect();
             story.attempts.entry(format!("{caller} > {}", operation.callee)).or_default().push(ends.join(" "));
-            let runs =
-                operation.attempts.iter().flat_map(|attempt| &attempt.executions).filter(|run| !run.is_shadow).count();
+            let mut runs = 0;
+            for attempt in &operation.attempts {
+                let real: Vec<&Execution> = attempt.executions.iter().filter(|run| !run.is_shadow).collect();
+                runs += real.len();
+                // A proxy with spans of its own is a caller like any other.
+                if real.iter().any(|run| run.proxy_span.is_some()) {
+                    let end = |run: &&Execution| if run.status < 400 { "succeeded" } else { "failed" };
+                    let ends: Vec<&str> = real.iter().map(end).collect();
+                    let proxy = proxy_of(scenario, operation).expect("its spans have a service");
+                    story.attempts.entry(format!("{proxy} > {}", operation.callee)).or_default().push(ends.join(" "));
+                }
+            }
             *story.executions.entry(operation.callee.to_string()).or_default() += runs;
         }
         for delivery in truth.deliveries.iter().filter(|delivery| truth.sampled || delivery.trace_id != truth.trace_id)
@@ -100,8 +110,10 @@ impl Story {
                 story.groups.insert(format!("{topic} > {service}: {}", delivery.group));
             }
         }
-        for copy in &truth.records {
+        for (number, copy) in truth.records.iter().enumerate() {
+            let is_again = truth.records[..number].iter().any(|other| other.hop == 0 && other.event == copy.event);
             let role = match (copy.hop, copy.due_ns) {
+                (0, _) if is_again => "duplicate",
                 (0, _) => "original",
                 (_, Some(_)) => "retry",
                 (_, None) => "dead-letter",
@@ -165,6 +177,15 @@ impl Story {
     }
 }
 
+/// Service in whose name the proxy before this operation makes spans.
+fn proxy_of(scenario: &Scenario, operation: &truth::Operation) -> Option<String> {
+    let of_operations = scenario.operations.iter().flat_map(|each| &each.steps);
+    let steps = of_operations.chain(scenario.groups.iter().flat_map(|each| &each.steps));
+    let mut calls = steps.filter_map(|step| if let Step::Call(call) = step { Some(call) } else { None });
+    let call = calls.find(|call| call.to == format!("{} {}", operation.callee, operation.name))?;
+    Some(call.proxy.as_ref()?.spans_of.as_ref()?.to_string())
+}
+
 fn end(attempt: &truth::Attempt) -> &'static str {
     match attempt.outcome {
         // Without a span of the caller nobody wrote down how it ended for the caller.
@@ -173,12 +194,19 @@ fn end(attempt: &truth::Attempt) -> &'static str {
         Outcome::Answered(_) => "failed",
         Outcome::TimedOut => "timed-out",
         Outcome::Running => "running",
-        Outcome::Cancelled => "cancelled",
+        // The span of a dropped request ends as it stands.
+        Outcome::Cancelled => "unknown",
     }
 }
 
 fn outcome(truth: &Truth) -> &'static str {
-    let again = truth.operations.iter().any(|operation| operation.attempts.len() > 1)
+    let is_hedge =
+        |operation: &truth::Operation| operation.attempts.iter().any(|attempt| attempt.outcome == Outcome::Cancelled);
+    let is_hidden = |attempt: &truth::Attempt| attempt.executions.iter().filter(|run| !run.is_shadow).count() > 1;
+    let mut handed = BTreeSet::new();
+    let again = truth.operations.iter().any(|operation| operation.attempts.len() > 1 && !is_hedge(operation))
+        || truth.operations.iter().flat_map(|operation| &operation.attempts).any(is_hidden)
+        || truth.deliveries.iter().any(|delivery| !handed.insert((&delivery.group, &delivery.at)))
         || truth.records.iter().any(|copy| copy.hop > 0)
         || truth.deliveries.iter().any(|delivery| matches!(delivery.outcome, DeliveryOutcome::Failed { .. }));
     match truth.state {

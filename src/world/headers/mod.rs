@@ -33,7 +33,7 @@ pub enum Family {
     Streams,
     /// Dead letters of a share group, which point at the record and hold no value.
     ShareGroup,
-    /// SmallRye Reactive Messaging, which puts its headers in front.
+    /// `SmallRye` Reactive Messaging, which puts its headers in front.
     Smallrye,
     /// Karafka.
     Karafka,
@@ -47,7 +47,7 @@ pub enum Family {
     Watermill,
     /// Names that a program made up.
     Homegrown,
-    /// Nothing is added: Sarama, kafkajs, librdkafka, FastStream.
+    /// Nothing is added: Sarama, kafkajs, librdkafka, `FastStream`.
     None,
 }
 
@@ -188,3 +188,6 @@ pub fn stack_trace(exception: &str, message: &str) -> SmolStr {
     text.push_str("\t... 14 more\n");
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,7 @@ pub const SHARE: &[(&str, Text)] = &[
     ("__dlq.errors.message", message),
 ];
 
-/// Dead letters of SmallRye.
+/// Dead letters of `SmallRye`.
 pub const SMALLRYE_DEAD: &[(&str, Text)] = &[
     ("dead-letter-reason", message),
     ("dead-letter-exception-class-name", class),
@@ -88,7 +88,7 @@ pub const SMALLRYE_DEAD: &[(&str, Text)] = &[
     ("dead-letter-offset", offset),
 ];
 
-/// Delayed retries of SmallRye.
+/// Delayed retries of `SmallRye`.
 pub const SMALLRYE_RETRY: &[(&str, Text)] = &[
     ("delayed-retry-count", deliveries),
     ("delayed-retry-original-timestamp", |hop| hop.original_ms.to_string()),

@@ -1,4 +1,4 @@
-//! FastStream's telemetry middleware: the message id is made of offset and time, and joins nothing.
+//! `FastStream`'s telemetry middleware: the message id is made of offset and time, and joins nothing.
 
 use smol_str::format_smolstr;
 

@@ -1,4 +1,4 @@
-//! Quarkus with SmallRye Reactive Messaging: its own instrumentation, in names of the 1.17 to 1.20 conventions.
+//! Quarkus with `SmallRye` Reactive Messaging: its own instrumentation, in names of the 1.17 to 1.20 conventions.
 
 use smol_str::{SmolStr, format_smolstr};
 
@@ -14,7 +14,7 @@ const KAFKA: (&str, &str) = ("io.smallrye.reactive.messaging", "");
 pub fn client(span: &mut Span, operation: &Operation, attempt: &Attempt) {
     let (method, target) = super::spans::method_and_target(operation);
     let server = host(&operation.callee);
-    span.name = operation.name.clone();
+    span.name.clone_from(&operation.name);
     span.scope = HTTP;
     span.attributes = vec![
         attribute("http.request.method", method),
