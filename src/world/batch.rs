@@ -86,16 +86,13 @@ impl World {
             let received = Received { partition: at.partition, appended_ns: record.appended_ns, previous_ns: None };
             let strike = calls.strike(&plan.id, now_ns, Some(&received));
             at_ns += work_ns;
-            let result = match strike {
-                Some(strike) => {
-                    at_ns += strike.add_ns;
-                    strike.status.map_or(Ok(()), |_| Err((strike.exception, strike.message)))
-                }
-                None => {
-                    let (end_ns, result) = calls.steps(&plan.steps, &scope, at_ns);
-                    at_ns = end_ns;
-                    result.map_err(|message| ("java.lang.IllegalStateException".into(), message))
-                }
+            let result = if let Some(strike) = strike {
+                at_ns += strike.add_ns;
+                strike.status.map_or(Ok(()), |_| Err((strike.exception, strike.message)))
+            } else {
+                let (end_ns, result) = calls.steps(&plan.steps, &scope, at_ns);
+                at_ns = end_ns;
+                result.map_err(|message| ("java.lang.IllegalStateException".into(), message))
             };
             match result {
                 Ok(()) => {

@@ -251,13 +251,12 @@ impl Calls<'_> {
             headers.push(Header::new(name.clone(), id));
         }
         let is_traced = self.scenario.service(&scope.service).is_some_and(|service| service.stack.is_instrumented());
-        let trace_id = match scope.current {
-            Some(_) => scope.trace_id,
-            None => {
-                let trace_id = TraceId(self.rng.trace_id());
-                journey.traces.push(trace_id);
-                trace_id
-            }
+        let trace_id = if scope.current.is_some() {
+            scope.trace_id
+        } else {
+            let trace_id = TraceId(self.rng.trace_id());
+            journey.traces.push(trace_id);
+            trace_id
         };
         if is_traced {
             headers.push(headers::traceparent(trace_id, span, journey.samples(trace_id)));

@@ -43,9 +43,10 @@ impl Rng {
     /// A UUID of version 4.
     pub fn uuid(&mut self) -> String {
         let (high, low) = (self.next_u64(), self.next_u64());
-        let (a, b, c) = (high >> 32, high >> 16 & 0xffff, high & 0xfff);
-        let (d, e) = (low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
-        format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+        // Four bits hold the version, two the variant.
+        let number = u128::from(high & !0xf000 | 0x4000) << 64 | u128::from(low >> 2 | 0x8000_0000_0000_0000);
+        let hex = format!("{number:032x}");
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
     /// A number in `low..=high`; `low` when the range is empty.

@@ -1,5 +1,8 @@
 use super::*;
 
+/// Family, whether by retry topics, whether a dead letter, and one header with its bytes and its place.
+type Row = (Family, bool, bool, &'static str, &'static [u8], usize);
+
 fn record() -> Record {
     Record {
         offset: 9,
@@ -33,7 +36,7 @@ fn written(family: Family, by_retry_topics: bool, is_final: bool) -> Vec<Header>
 /// One header of each family, with its bytes and its place among all of them.
 #[test]
 fn families_write_what_they_write() {
-    let rows: &[(Family, bool, bool, &str, &[u8], usize)] = &[
+    let rows: &[Row] = &[
         (Family::Spring, true, false, "kafka_original-partition", &[0, 0, 0, 3], 4),
         (Family::Spring, true, false, "kafka_original-offset", &[0, 0, 0, 0, 0, 0, 0, 9], 5),
         (Family::Spring, true, false, "retry_topic-attempts", &[0, 0, 0, 3], 13),
