@@ -15,6 +15,9 @@ use super::rng::Rng;
 use super::scenario::Stack;
 use super::truth::{Coordinate, Delivery, DeliveryOutcome, SpanId, TraceId};
 
+/// Trace and span of a publish.
+pub type Producer = (TraceId, SpanId);
+
 /// The spans of one batch that was handed over.
 #[derive(Debug, Clone)]
 pub struct BatchSpan {
@@ -29,7 +32,7 @@ pub struct BatchSpan {
     /// Root span above it, where the instrumentation makes one.
     pub receive_span: Option<SpanId>,
     /// Records, each with its producer and with a span of its own for instrumentations that make one.
-    pub records: Vec<(Coordinate, Option<(TraceId, SpanId)>, SpanId)>,
+    pub records: Vec<(Coordinate, Option<Producer>, SpanId)>,
     /// Beginning, nanoseconds since the Unix epoch.
     pub start_ns: u64,
     /// End, nanoseconds since the Unix epoch.
