@@ -44,8 +44,8 @@ impl Play {
     }
 
     /// The first order that entered from this second on, and what the engine tells of it.
-    pub fn follow_order(&self, from_s: u64) -> (String, Case) {
-        let from_ns = self.look(World::began_ns) + from_s * S;
+    pub fn follow_order(&self, after_s: u64) -> (String, Case) {
+        let from_ns = self.look(World::began_ns) + after_s * S;
         let order = self.look(|world| {
             world.journeys().find(|journey| journey.started_ns >= from_ns).map(|journey| journey.order_id.to_string())
         });
