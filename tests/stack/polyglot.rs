@@ -163,7 +163,8 @@ impl<'a> Told<'a> {
     }
 
     /// How handlers ended. Only Spring's listener spans record it. What is told as a failure was one everywhere; what is told
-    /// as handled can have failed where the span does not hold the handler's end: a Python process span ends at the next poll.
+    /// as handled can have failed where the span does not hold the handler's end, and is remarked: a Python process span ends
+    /// at the next poll.
     fn results(&self, deliveries: &[&Value]) {
         for delivery in deliveries {
             let same = |line: &&Value| {
@@ -172,12 +173,23 @@ impl<'a> Told<'a> {
             let ended = |outcome: &str| self.truth("handled").filter(same).any(|line| line["outcome"] == outcome);
             match delivery["result"].as_str().unwrap() {
                 "failed" => assert!(ended("failed"), "{}: {delivery}", self.what),
-                "handled" if delivery["service"] == "billing-service" => {}
+                "handled" if delivery["service"] == "billing-service" => {
+                    assert!(remarked(delivery, "ends-at-next-poll"), "{}: {delivery}", self.what);
+                }
                 "handled" => assert!(ended("ok"), "{}: {delivery}", self.what),
                 result => assert_eq!(result, "unknown", "{}: {delivery}", self.what),
             }
+            // The Java services do not write down what became of their commits.
+            if delivery["settlement"]["state"] == "committed" && delivery["service"] != "payment-service" {
+                let accepted = self.truth("committed").filter(same).any(|line| line["refused"] == false);
+                assert!(accepted, "{}: {delivery}", self.what);
+            }
         }
     }
+}
+
+fn remarked(delivery: &Value, remark: &str) -> bool {
+    list(delivery, "remarks").iter().any(|one| one == remark)
 }
 
 fn every_way(case: &Case) {
@@ -274,6 +286,10 @@ fn effects_of_a_killed_run_in_python_hang_on_spans_that_are_missing() {
 #[test]
 fn a_delivery_that_go_was_killed_in_has_no_end() {
     every_way(&Case { killed: Some("shipping-service"), ..case("GO_KILLED", AGAIN) });
+    let stack = Stack::after("polyglot.env", "polyglot.jsonl");
+    let (_, story) = stack.follow(stack.get("GO_KILLED"));
+    let mut deliveries = list(&story["data"], "messages").iter().flat_map(|message| list(message, "deliveries"));
+    assert!(deliveries.any(|delivery| delivery["result"] == "unknown" && remarked(delivery, "cut-off")), "{story}");
 }
 
 /// The span of a batch names no partition and no offset: it only links to the spans of the producers, and stores of traces
