@@ -212,6 +212,19 @@ fn a_panic_anywhere_restores_the_terminal_and_is_readable() {
     }
 }
 
+/// The console prints a panic itself, once it has given the terminal back.
+#[test]
+fn a_panic_over_settings_prints_no_secret() {
+    let said = |key: &str| {
+        let screen = check_stage("a panic", 101, |pty| pty.send(key));
+        // Long lines are cut at the screen's edge.
+        screen.split_whitespace().collect::<String>()
+    };
+    let (settings, secret) = (said("s"), said("c"));
+    assert!(settings.contains("X-Api-Key") && !settings.contains(stage::CANARY), "{settings}");
+    assert!(secret.contains(stage::CANARY), "a search that can find: {secret}");
+}
+
 #[test]
 fn a_line_that_takes_nothing_does_not_hold_up_the_end() {
     check_stage("stalled", 143, |pty| {

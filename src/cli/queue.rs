@@ -90,13 +90,21 @@ impl Asking<'_> {
 
     async fn lag(&self, times: bool) -> Result<Exit, Failure> {
         let (state, mut notes) = self.state(&Ask::Queues).await?;
-        let mut rows = lag_rows(&state);
-        if times {
-            self.times(&mut rows, state.at, &mut notes).await;
+        // Only what is looked at more than once is kept: of many groups the rows take more memory than all that was told.
+        let mut kept = if times || self.out.is_json() { Some(lag_rows(&state).collect::<Vec<_>>()) } else { None };
+        if let (true, Some(rows)) = (times, &mut kept) {
+            self.times(rows, state.at, &mut notes).await;
         }
         let transactions = state.transactions.iter().map(|found| queue::transaction(found, &self.look.zone));
         transactions.for_each(|text| self.out.remark(&text));
-        Ok(self.table("hopscope/lag/1", &state, &rows, (Some(TransactionRow::all(&state)), &notes)))
+        if let Some(rows) = kept {
+            return Ok(self.table("hopscope/lag/1", &state, &rows, (Some(TransactionRow::all(&state)), &notes)));
+        }
+        let exit = self.exit(&notes, state.groups.iter().all(|group| group.commits.is_empty()));
+        for note in &notes {
+            self.out.remark(note.text.as_str());
+        }
+        Ok(self.out.write(|out| queue::table(lag_rows(&state), out), exit))
     }
 
     /// Reads the record that each lagging group would read next: how old it is says for how long it has waited.
@@ -183,9 +191,8 @@ impl Asking<'_> {
                 notes.push(Note { kind: NoteKind::NotFound, text: text.into() });
             }
         }
-        // Not there is an answer; not seen is none.
-        let unseen =
-            |note: &Note| !matches!(note.kind, NoteKind::Remark | NoteKind::NotFound | NoteKind::OutOfRetention);
+        // Not there is an answer; not seen is none, and neither is what was there once.
+        let unseen = |note: &Note| !matches!(note.kind, NoteKind::Remark | NoteKind::NotFound);
         let complete = !notes.iter().any(unseen);
         let exit = self.caught.or(match (complete, found) {
             (false, _) => Exit::Partial,

@@ -4,8 +4,8 @@ use super::exit::Exit;
 use crate::sources::secret;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// The signal that came, if any.
@@ -22,21 +22,26 @@ impl Caught {
     }
 }
 
-/// Listens on a thread of its own. Where signals cannot be listened to, their defaults end the program.
+/// Listens on a thread of its own. Where there can be none, or signals cannot be listened to, their defaults end the program.
 pub fn listen(cancel: CancellationToken) -> Caught {
     let caught = Caught::default();
-    let hangs_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-    if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGQUIT].into_iter().chain(hangs_up)) {
-        let known = caught.clone();
-        std::thread::spawn(move || {
-            for signal in signals.forever() {
-                if known.0.swap(signal, Ordering::Relaxed) != 0 {
-                    secret::end_all();
-                    std::process::exit(i32::from(known.or(Exit::Interrupted).code()));
-                }
-                cancel.cancel();
+    let (known, (give, take)) = (caught.clone(), mpsc::channel::<Signals>());
+    let listening = std::thread::Builder::new().spawn(move || {
+        let Ok(mut signals) = take.recv() else { return };
+        for signal in signals.forever() {
+            if known.0.swap(signal, Ordering::Relaxed) != 0 {
+                secret::end_all();
+                std::process::exit(i32::from(known.or(Exit::Interrupted).code()));
             }
-        });
+            cancel.cancel();
+        }
+    });
+    let hangs_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    // What is listened to has no default any more, so somebody must hear it.
+    if listening.is_ok()
+        && let Ok(signals) = Signals::new([SIGINT, SIGTERM, SIGQUIT].into_iter().chain(hangs_up))
+    {
+        give.send(signals).unwrap_or_default();
     }
     caught
 }

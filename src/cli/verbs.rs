@@ -81,21 +81,30 @@ pub fn open(arguments: &Arguments, profile: &Profile) -> Result<SourceSet, Failu
     Ok(sources)
 }
 
-/// Returns the runtime that everything waits on.
+/// Returns the runtime that everything waits on: two workers, the thread for signals, and one that looks up names.
 pub fn runtime() -> Result<Runtime, Failure> {
-    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2), 4)
+    built(tokio::runtime::Builder::new_multi_thread().worker_threads(2), || {
+        // The workers begin at once, so these threads must have ended.
+        begun(4)?.into_iter().for_each(|thread| thread.join().unwrap_or_default());
+        Ok(())
+    })
 }
 
-/// Returns a runtime for one question to one source: what waits for bytes is waked by the thread that decodes them.
+/// Returns a runtime for one question to one source: what waits for bytes is waked by the thread that decodes them. On a busy
+/// machine it takes longer until two threads have begun and ended than to ask: they end beside the question. Only a look-up
+/// of a name would need another one, and signals have their defaults.
 pub fn runtime_of_one() -> Result<Runtime, Failure> {
-    built(&mut tokio::runtime::Builder::new_current_thread(), 2)
+    built(&mut tokio::runtime::Builder::new_current_thread(), || begun(2).map(drop))
 }
 
-/// Builds a runtime where so many threads can be started: workers, the one for signals, and one that looks up names.
-fn built(builder: &mut tokio::runtime::Builder, threads: usize) -> Result<Runtime, Failure> {
+/// Builds a runtime where `has_room` finds that its threads can be started.
+fn built(
+    builder: &mut tokio::runtime::Builder,
+    has_room: impl FnOnce() -> std::io::Result<()>,
+) -> Result<Runtime, Failure> {
     // Fails only when called twice, and then a provider is there already.
     rustls::crypto::ring::default_provider().install_default().ok();
-    has_room(threads).and_then(|()| builder.enable_all().build()).map_err(|error| {
+    has_room().and_then(|()| builder.enable_all().build()).map_err(|error| {
         Failure::mistake(
             "this machine",
             &format!("cannot start threads: {error}"),
@@ -104,18 +113,16 @@ fn built(builder: &mut tokio::runtime::Builder, threads: usize) -> Result<Runtim
     })
 }
 
-/// Starts threads that do nothing, all at the same time. The runtime panics where a worker cannot be started (tokio 1.54),
+/// Starts threads that do nothing and live at the same time. The runtime panics where a worker cannot be started (tokio 1.54),
 /// and where memory is short a panic that prints its backtrace never ends (Rust 1.91 and later).
-fn has_room(threads: usize) -> std::io::Result<()> {
-    let gate = Mutex::new(());
-    thread::scope(|scope| {
-        let closed = gate.lock();
-        let wait = || drop(gate.lock());
-        let started: std::io::Result<Vec<_>> =
-            (0..threads).map(|_| thread::Builder::new().spawn_scoped(scope, wait)).collect();
-        drop(closed);
-        started.map(drop)
-    })
+fn begun(threads: usize) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
+    let gate = Arc::new(Mutex::new(()));
+    let _closed = gate.lock();
+    let start = |_| {
+        let gate = Arc::clone(&gate);
+        thread::Builder::new().spawn(move || drop(gate.lock()))
+    };
+    (0..threads).map(start).collect()
 }
 
 fn form(arguments: &Arguments) -> &'static Format {

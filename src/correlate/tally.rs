@@ -93,10 +93,14 @@ impl Tally {
     }
 }
 
-/// Says whether a remark makes an answer less than complete.
+/// Says whether a remark makes an answer less than complete. What was deleted cannot be told any more, whatever it was.
 fn weakens(note: &Note) -> bool {
     match note.kind {
-        NoteKind::Damaged | NoteKind::Truncated | NoteKind::PartMissing | NoteKind::NotPermitted => true,
-        NoteKind::NotFound | NoteKind::OutOfRetention | NoteKind::Remark => false,
+        NoteKind::Damaged
+        | NoteKind::Truncated
+        | NoteKind::PartMissing
+        | NoteKind::NotPermitted
+        | NoteKind::OutOfRetention => true,
+        NoteKind::NotFound | NoteKind::Remark => false,
     }
 }

@@ -3,7 +3,7 @@
 //! durations nanoseconds.
 
 use super::report::RecordReport;
-use crate::model::queue::{Commit, Group, OpenTransaction, Topic};
+use crate::model::queue::{Commit, Group, OpenTransaction, Partition, Topic};
 use crate::model::record::{Record, RecordClock};
 use crate::model::text::lines;
 use crate::model::{Nanos, Note, QueueState, SafeText, Timestamp};
@@ -31,6 +31,14 @@ pub struct Table<'a, R: Serialize> {
     pub notes: &'a [Note],
     /// Exit code.
     pub exit: u8,
+}
+
+impl<R: Line> Line for &R {
+    const HEAD: &'static str = R::HEAD;
+
+    fn cells(&self, to: &mut Cells<'_>) {
+        R::cells(self, to);
+    }
 }
 
 /// One line of a table of text.
@@ -61,12 +69,16 @@ impl Cells<'_> {
         self.text.push_str(cell);
     }
 
-    fn number(&mut self, cell: impl itoa::Integer) {
+    fn number(&mut self, cell: impl itoa::Integer + TryInto<u8> + Copy) {
         self.next();
-        self.text.push_str(itoa::Buffer::new().format(cell));
+        match cell.try_into() {
+            // Most lags.
+            Ok(digit) if digit < 10 => self.text.push(char::from(b'0' + digit)),
+            Ok(_) | Err(_) => self.text.push_str(itoa::Buffer::new().format(cell)),
+        }
     }
 
-    fn number_or_dash(&mut self, cell: Option<impl itoa::Integer>) {
+    fn number_or_dash(&mut self, cell: Option<impl itoa::Integer + TryInto<u8> + Copy>) {
         match cell {
             Some(cell) => self.number(cell),
             None => self.text("-"),
@@ -236,14 +248,16 @@ pub struct RecordDocument<'a> {
 /// # Errors
 ///
 /// Those of `out`.
-pub fn table<R: Line>(rows: &[R], out: &mut dyn io::Write) -> io::Result<()> {
+pub fn table<R: Line>(rows: impl IntoIterator<Item = R>, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = format!("{}\n", R::HEAD);
-    for row in rows {
+    // By the iterator's own loop: one that is made of several would hand each row through all of them.
+    rows.into_iter().try_for_each(|row| {
         out.write_all(text.as_bytes())?;
         text.clear();
         row.cells(&mut Cells { text: &mut text, has_any: false });
         text.push('\n');
-    }
+        Ok::<_, io::Error>(())
+    })?;
     out.write_all(text.as_bytes())
 }
 
@@ -252,26 +266,32 @@ fn human(ns: i64) -> String {
     Nanos(ns).human().replace(' ', "")
 }
 
-/// Returns the lag table, by group, topic and partition.
-pub fn lag_rows(state: &QueueState) -> Vec<LagRow> {
-    let mut rows = Vec::with_capacity(state.groups.iter().map(|group| group.commits.len()).sum());
-    for group in &state.groups {
-        // What all rows of a group share is made safe once.
+/// Returns the lag table row by row, in the state's order: by group, topic and partition. There may be hundreds of thousands
+/// of rows, so they are made one after the other and kept by whoever needs them together.
+pub fn lag_rows(state: &QueueState) -> impl Iterator<Item = LagRow> + '_ {
+    state.groups.iter().flat_map(move |group| {
+        // What all rows of a group share is made safe once, and so is what neighbours share.
         let (id, told) = (SafeText::new(&group.id), SafeText::new(&group.state));
-        rows.extend(group.commits.iter().map(|commit| lag_row(state, group, commit, (&id, &told))));
-    }
-    let order = |a: &LagRow, b: &LagRow| (&a.group, &a.topic, a.partition).cmp(&(&b.group, &b.topic, b.partition));
-    rows.sort_by(order);
-    rows
+        let mut last: Option<(&Commit, SafeText, Option<&Topic>)> = None;
+        group.commits.iter().map(move |commit| {
+            let known = last.take().filter(|(before, ..)| before.topic == commit.topic);
+            let (_, name, topic) =
+                known.unwrap_or_else(|| (commit, SafeText::new(&commit.topic), state.topic(&commit.topic)));
+            let partition = topic.and_then(|topic| topic.partition(commit.partition));
+            let row = lag_row(group, commit, partition, [&id, &told, &name]);
+            last = Some((commit, name, topic));
+            row
+        })
+    })
 }
 
-fn lag_row(state: &QueueState, group: &Group, commit: &Commit, (id, told): (&SafeText, &SafeText)) -> LagRow {
-    let partition = state.partition(&commit.topic, commit.partition);
-    let (lag, owner) = (state.lag(commit), commit.owner.and_then(|owner| group.members.get(owner)));
+fn lag_row(group: &Group, commit: &Commit, partition: Option<&Partition>, [id, told, topic]: [&SafeText; 3]) -> LagRow {
+    let lag = partition.and_then(|partition| partition.lag(commit));
+    let owner = commit.owner.and_then(|owner| group.members.get(owner));
     let fault = partition.and_then(|partition| partition.fault.as_ref()).or(group.fault.as_ref());
     LagRow {
         group: id.clone(),
-        topic: SafeText::new(&commit.topic),
+        topic: topic.clone(),
         partition: commit.partition,
         committed: commit.committed,
         start: partition.and_then(|partition| partition.start),

@@ -79,7 +79,12 @@ pub fn story(case: &Case, look: &Look, out: &mut dyn Write) -> io::Result<()> {
             page.wrapped(2, case.journey.summary.as_str());
         }
     } else if case.is_unanswered() {
-        page.head("no answer: no source could be asked");
+        let is_asked = !case.exchanges.is_empty();
+        page.head(if is_asked {
+            "no answer: no source that was asked answered"
+        } else {
+            "no answer: no source could be asked"
+        });
     } else {
         page.head(if case.is_complete() { "nothing found" } else { "nothing found, but not everything was seen" });
     }

@@ -194,6 +194,20 @@ impl Topic {
     }
 }
 
+impl Partition {
+    /// Returns the lag of a commit in this partition, as [`QueueState::lag`] does.
+    pub fn lag(&self, commit: &Commit) -> Option<Lag> {
+        let (committed, end) = (commit.committed?, self.end?);
+        let start = self.start.unwrap_or(0);
+        let position = committed.max(start);
+        Some(Lag {
+            records: (end - position).max(0),
+            lost: (start - committed).max(0),
+            behind_transaction: self.stable.map_or(0, |stable| (end - stable.max(position)).max(0)),
+        })
+    }
+}
+
 impl QueueState {
     /// Counts the groups that committed an offset behind a record.
     pub fn passed(&self, at: &Coordinate) -> usize {
@@ -222,15 +236,7 @@ impl QueueState {
     /// `end - max(committed, start)`: what retention already deleted is not readable, so it is counted apart as `lost`
     /// (Kafka's own tool reports it as lag). Clamped at 0, since the offsets come from separate replies.
     pub fn lag(&self, commit: &Commit) -> Option<Lag> {
-        let partition = self.partition(&commit.topic, commit.partition)?;
-        let (committed, end) = (commit.committed?, partition.end?);
-        let start = partition.start.unwrap_or(0);
-        let position = committed.max(start);
-        Some(Lag {
-            records: (end - position).max(0),
-            lost: (start - committed).max(0),
-            behind_transaction: partition.stable.map_or(0, |stable| (end - stable.max(position)).max(0)),
-        })
+        self.partition(&commit.topic, commit.partition)?.lag(commit)
     }
 
     /// Returns one partition.

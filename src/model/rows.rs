@@ -267,7 +267,8 @@ impl<'a> Story<'a> {
     /// Returns the services and queues in order of their first row, the empty one left out.
     pub fn lanes(self) -> Vec<SafeText> {
         let mut seen = indexmap::IndexSet::<Word>::new();
-        seen.extend(self.rows.kept.iter().map(|row| row.lane));
+        // One by one: they are few, and to extend makes room for as many as there are rows.
+        self.rows.kept.iter().for_each(|row| _ = seen.insert(row.lane));
         seen.into_iter().filter(|lane| *lane != Word::default()).map(|lane| self.words.safe(lane)).collect()
     }
 }

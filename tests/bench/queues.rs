@@ -54,7 +54,7 @@ fn main() {
             let state = client.block_on(ask(&running));
             best = best.min(begun.elapsed());
             let begun = Instant::now();
-            let rows = lag_rows(&state);
+            let rows: Vec<_> = lag_rows(&state).collect();
             table = table.min(begun.elapsed());
             assert_eq!(rows.len(), running.rows().len(), "every row is there");
             let partitions: usize = state.topics.iter().map(|topic| topic.partitions.len()).sum();

@@ -34,7 +34,7 @@ const PATIENT: Duration = Duration::from_mins(1);
 /// Every row of an answer as the truth writes it; what is missing is -1.
 fn told(state: &QueueState) -> Vec<Row> {
     let place = |topic: &str, index| state.partition(topic, index).cloned().unwrap_or_default();
-    let rows = lag_rows(state).into_iter().map(|row| {
+    let rows = lag_rows(state).map(|row| {
         let partition = place(row.topic.as_str(), row.partition);
         Row {
             group: row.group.as_str().to_owned(),
@@ -59,7 +59,7 @@ async fn ten_thousand_partitions_and_a_thousand_groups_are_told_row_for_row() {
     let truth = running.rows();
     assert!(truth.len() > 15_000 && truth.iter().any(|row| row.committed.is_none()), "{} rows", truth.len());
     assert!(told(&state) == truth, "the rows differ from the truth");
-    assert!(lag_rows(&state).iter().all(|row| row.lag.is_none_or(|lag| lag >= 0)));
+    assert!(lag_rows(&state).all(|row| row.lag.is_none_or(|lag| lag >= 0)));
     for (number, group) in state.groups.iter().enumerate() {
         let has = !group.members.is_empty();
         let expected = Many::has_members(number) && Many::family(number) != Family::Share;
@@ -136,4 +136,31 @@ async fn leaders_that_moved_are_found_and_no_offset_is_missing() {
     let (state, notes) = queues(&running, PATIENT).await;
     assert_eq!((told(&state), notes), (running.rows(), Vec::new()));
     assert_eq!(running.requests()["Metadata"], 2, "metadata is read anew once");
+}
+
+/// What a record was that retention has deleted cannot be told, so the answer is a part of one; that there is none yet is an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_no_longer_kept_is_no_whole_answer() {
+    let running = many::start(Plan { groups: 10, ..Plan::default() }).await.unwrap();
+    let row = running.rows().into_iter().find(|row| row.start > 0).expect("a log that begins behind 0");
+    let bootstrap = running.bootstrap().to_owned();
+    let ask = move |verb: &[&str], offset: i64| {
+        let at = format!("{}-{}@{offset}", row.topic, row.partition);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hopscope"));
+        command.env_clear().env("HOPSCOPE_CONFIG", "/dev/null").args(verb).args([&at, "--kafka", &bootstrap]);
+        let ran = command.args(["--source", "kafka"]).output().expect("the program starts");
+        let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        (ran.status.code(), said.contains("no longer kept"), said)
+    };
+    let end = row.end;
+    tokio::task::spawn_blocking(move || {
+        for verb in [&["queue", "record"][..], &["follow"]] {
+            let (exit, is_said, said) = ask(verb, 0);
+            assert_eq!((exit, is_said), (Some(4), true), "{verb:?}: {said}");
+            let (exit, is_said, said) = ask(verb, end);
+            assert_eq!((exit, is_said), (Some(1), false), "{verb:?}: {said}");
+        }
+    })
+    .await
+    .unwrap();
 }

@@ -1,6 +1,7 @@
 //! A stage for tests: it misbehaves when it is told to.
 
 use crossterm::event::KeyCode;
+use hopscope::config::{Credential, HttpEndpoint, HttpLogin, Profile};
 use hopscope::tui::stage::{Bell, Input, Stage, Wish};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -9,6 +10,19 @@ use ratatui::style::{Color, Modifier, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::VecDeque;
+
+/// A secret of the settings.
+pub const CANARY: &str = "canary-7d1f4c-of-the-panic";
+
+/// Settings with secrets, as a console holds them.
+fn settings() -> Profile {
+    let given = || Credential::Text(CANARY.to_owned().into());
+    let mut endpoint = HttpEndpoint::new("http://127.0.0.1:9".parse().expect("an address"));
+    endpoint.login = Some(HttpLogin::Basic("reader".to_owned(), given()));
+    endpoint.headers = vec![("X-Api-Key".to_owned(), CANARY.to_owned().into())];
+    endpoint.secret_headers = vec![("X-Other".to_owned(), given())];
+    Profile { jaeger: Some(endpoint.clone()), loki: Some(endpoint), ..Profile::default() }
+}
 
 /// What the stage shows.
 enum Shown {
@@ -73,6 +87,8 @@ impl Stage for Trial {
                 self.keys += 1;
                 match key.code {
                     KeyCode::Char('m') => panic!("broken on the main thread"),
+                    KeyCode::Char('s') => panic!("broken over the settings {:?}", settings()),
+                    KeyCode::Char('c') => panic!("broken over the secret {CANARY}"),
                     KeyCode::Char('t') => drop(std::thread::spawn(|| panic!("broken on another thread"))),
                     KeyCode::Char('p') => self.show(Shown::Pattern),
                     KeyCode::Char('n') => self.show(Shown::Noise),

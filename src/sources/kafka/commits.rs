@@ -13,6 +13,8 @@ use kafka_protocol::messages::{
     DescribeShareGroupOffsetsRequest, GroupId, OffsetFetchRequest, OffsetFetchResponse, ShareGroupDescribeRequest,
 };
 use smol_str::ToSmolStr;
+use std::convert::Infallible;
+use tokio::sync::mpsc;
 
 /// From this version on a request names several groups (Kafka 3.0).
 const SEVERAL: i16 = 8;
@@ -24,14 +26,25 @@ const GROUPS: usize = 1_000;
 /// Such requests under way at one broker.
 const AT_ONCE: usize = 2;
 
+/// Held as long as places of groups may still be on their way: the ends of logs are asked for when nobody holds it.
+pub(super) type Hold = mpsc::Sender<Infallible>;
+
 impl Question<'_> {
     /// Reads the committed offsets of some groups of one broker. It looks the next ones up while the answer about those before
-    /// is decoded.
-    pub(super) async fn committed(&self, address: &str, ids: &[GroupId], told: &mut Told, shown: &str) {
+    /// is decoded, and `hold` is let go of when the last one is there.
+    pub(super) async fn committed(
+        &self,
+        address: &str,
+        ids: &[GroupId],
+        (told, shown): (&mut Told, &str),
+        hold: Option<Hold>,
+    ) {
         let mut asks = Vec::new();
         for some in ids.chunks(GROUPS) {
-            asks.push(async move { (some, self.commits_of(address, some, shown).await) });
+            let hold = hold.clone();
+            asks.push(async move { (some, self.commits_of(address, some, shown, hold).await) });
         }
+        drop(hold);
         let mut answers = stream::iter(asks).buffered(AT_ONCE);
         while let Some((some, (heard, outcome))) = answers.next().await {
             for (answer, id) in heard.iter().zip(some) {
@@ -47,6 +60,7 @@ impl Question<'_> {
         address: &str,
         ids: &[GroupId],
         shown: &str,
+        hold: Option<Hold>,
     ) -> (Vec<OffsetFetchResponse>, Result<(), Fault>) {
         let one = |id: &GroupId| OffsetFetchRequest::default().with_group_id(id.clone()).with_topics(None);
         let build = |version| {
@@ -57,22 +71,32 @@ impl Question<'_> {
                 ids.iter().map(|id| OffsetFetchRequestGroup::default().with_group_id(id.clone()).with_topics(None));
             OffsetFetchRequest::default().with_groups(asked.collect())
         };
-        let mut heard = Vec::new();
-        let version = match self.call((address, shown.to_owned()), NAMES, build).await {
-            Ok((answer, version)) => {
-                heard.push(answer);
-                version
-            }
-            Err(fault) => return (heard, Err(fault)),
+        let first = match self.call_unread((address, shown.to_owned()), (i16::MIN, NAMES), build).await {
+            Ok(first) => first,
+            Err(fault) => return (Vec::new(), Err(fault)),
         };
-        let rest = if version < SEVERAL { &ids[1..] } else { &[] };
+        let rest = if first.version() < SEVERAL { &ids[1..] } else { &[] };
+        let (mut answers, mut outcome) = (vec![first], Ok(()));
         for id in rest {
-            match self.call((address, shown.to_owned()), SEVERAL - 1, |_| one(id)).await {
-                Ok((answer, _)) => heard.push(answer),
+            match self.call_unread((address, shown.to_owned()), (i16::MIN, SEVERAL - 1), |_| one(id)).await {
+                Ok(answer) => answers.push(answer),
+                Err(fault) => {
+                    outcome = Err(fault);
+                    break;
+                }
+            }
+        }
+        drop(hold);
+        // Whoever has waited for these answers asks on, and the broker is at work while they are read.
+        tokio::task::yield_now().await;
+        let mut heard = Vec::with_capacity(answers.len());
+        for answer in answers {
+            match answer.read() {
+                Ok(answer) => heard.push(answer),
                 Err(fault) => return (heard, Err(fault)),
             }
         }
-        (heard, Ok(()))
+        (heard, outcome)
     }
 
     /// Reads members and start offsets of some share groups of one broker (Kafka 4.1 and later).

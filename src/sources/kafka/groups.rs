@@ -2,6 +2,7 @@
 //! asked who does.
 
 use super::client::Layout;
+use super::commits::Hold;
 use super::question::Question;
 use super::settled;
 use super::shape;
@@ -35,11 +36,12 @@ pub(super) struct Told {
 }
 
 impl Question<'_> {
-    /// Reads the groups of all brokers into `layout`. Groups that change their coordinator meanwhile are looked for once more.
-    pub(super) async fn groups(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
-        let moved = self.groups_of_all(layout, None, notes).await;
+    /// Reads the groups of all brokers into `layout`, and lets go of `hold` when their places are there. Groups that change their
+    /// coordinator meanwhile are looked for once more; says whether there were any.
+    pub(super) async fn groups(&self, layout: &mut Layout, notes: &mut Vec<Note>, hold: Hold) -> bool {
+        let moved = self.groups_of_all(layout, None, notes, Some(hold)).await;
         if !moved.is_empty() {
-            let left = self.groups_of_all(layout, Some(&moved), notes).await;
+            let left = self.groups_of_all(layout, Some(&moved), notes, None).await;
             let lost = moved.iter().filter(|id| !layout.state.groups.iter().any(|group| group.id == **id));
             for id in lost.chain(&left).collect::<BTreeSet<_>>() {
                 let text = format!("group {id}: its coordinator changed while it was read; nobody answers for it now");
@@ -48,6 +50,7 @@ impl Question<'_> {
         }
         layout.state.groups.sort_by(|a, b| (&a.id, a.fault.is_some()).cmp(&(&b.id, b.fault.is_some())));
         layout.state.groups.dedup_by(|later, kept| later.id == kept.id);
+        !moved.is_empty()
     }
 
     async fn groups_of_all(
@@ -55,14 +58,17 @@ impl Question<'_> {
         layout: &mut Layout,
         only: Option<&BTreeSet<SmolStr>>,
         notes: &mut Vec<Note>,
+        hold: Option<Hold>,
     ) -> BTreeSet<SmolStr> {
         let mut moved = BTreeSet::new();
         let state = &mut layout.state;
         let absent: Vec<_> = state.brokers.iter().map(|broker| settled::absent_groups(state, broker.node)).collect();
         let asks = state.brokers.iter().zip(&absent).map(|(broker, absent)| {
             let absent = if only.is_none() { &absent[..] } else { &[] };
-            self.groups_of(&broker.address, only, absent)
+            self.groups_of(&broker.address, only, absent, hold.clone())
         });
+        let asks: Vec<_> = asks.collect();
+        drop(hold);
         let answers = join_all(asks).await;
         if only.is_none() {
             let unsettled = answers.iter().flatten().map(|told| told.unsettled).sum();
@@ -91,6 +97,7 @@ impl Question<'_> {
         address: &str,
         only: Option<&BTreeSet<SmolStr>>,
         absent: &[GroupId],
+        hold: Option<Hold>,
     ) -> Result<Told, Fault> {
         let shown = |what: &str| format!("kafka-consumer-groups --bootstrap-server {} {what}", word(address));
         let list = || self.call((address, shown("--list")), i16::MAX, |_| ListGroupsRequest::default());
@@ -128,13 +135,13 @@ impl Question<'_> {
             let outcome = self.members_of_modern(address, some, &mut told, members.clone()).await;
             told.missed((address, "members"), some, outcome);
         }
-        let kept = [GroupKind::Classic, GroupKind::Consumer, GroupKind::Other];
-        let all = ids(&kept, &told.groups);
-        self.committed(address, &all, &mut told, &shown("--describe --all-groups")).await;
         for some in ids(&[GroupKind::Share], &told.groups).chunks(GROUPS_AT_ONCE) {
             let outcome = self.share(address, some, &mut told).await;
             told.missed((address, "share groups"), some, outcome);
         }
+        let kept = [GroupKind::Classic, GroupKind::Consumer, GroupKind::Other];
+        let all = ids(&kept, &told.groups);
+        self.committed(address, &all, (&mut told, &shown("--describe --all-groups")), hold).await;
         for group in &mut told.groups {
             group.own();
         }
@@ -255,6 +262,11 @@ impl Group {
     /// Adds assigned partitions without a commit, as Kafka's own tool shows them, and says who owns which.
     fn own(&mut self) {
         self.commits.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        if self.members.iter().all(|member| member.assigned.is_empty()) {
+            // Of thousands of groups most are asleep. A broker tells each partition once.
+            self.commits.dedup_by(|later, kept| (later.partition, &later.topic) == (kept.partition, &kept.topic));
+            return;
+        }
         let known = self.commits.len();
         for (place, member) in self.members.iter().enumerate() {
             for (topic, partition) in &member.assigned {
@@ -326,7 +338,7 @@ fn consumer_protocol<T: Decodable>(bytes: &bytes::Bytes, shape: i16) -> Option<T
     let (head, rest) = bytes.split_at_checked(2)?;
     let version = i16::from_be_bytes([head[0], head[1]]).clamp(0, 3);
     let mut rest = bytes.slice_ref(rest);
-    shape::check(shape, version, rest.clone()).ok()?;
+    shape::check(shape, version, &rest).ok()?;
     T::decode(&mut rest, version).ok()
 }
 

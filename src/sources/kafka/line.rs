@@ -168,15 +168,23 @@ impl Line {
 
     /// Sends a request and returns its answer with its size on the wire.
     pub(super) async fn send<R: ReadOnly>(&self, request: &R, version: i16) -> Result<(R::Response, u64), Broken> {
-        let (body, size) = self.ask(request, version, ANSWER_LIMIT).await?;
-        match read::<R>(body, version) {
-            Ok(answer) => Ok((answer, size)),
-            Err(broken) => {
-                // Who sends noise once may have lost its place.
-                self.is_lost.store(true, Ordering::Relaxed);
-                Err(broken)
-            }
+        let (body, size) = self.fetch(request, version).await?;
+        Ok((self.read::<R>(body, version)?, size))
+    }
+
+    /// Sends a request and returns its answer's bytes for [`Line::read`], and its size on the wire.
+    pub(super) async fn fetch<R: ReadOnly>(&self, request: &R, version: i16) -> Result<(Bytes, u64), Broken> {
+        self.ask(request, version, ANSWER_LIMIT).await
+    }
+
+    /// Reads an answer that came over this line.
+    pub(super) fn read<R: ReadOnly>(&self, body: Bytes, version: i16) -> Result<R::Response, Broken> {
+        let answer = read::<R>(body, version);
+        if answer.is_err() {
+            // Who sends noise once may have lost its place.
+            self.is_lost.store(true, Ordering::Relaxed);
         }
+        answer
     }
 
     /// Sends a request and returns the answer's bytes from the correlation id on, and its size on the wire.
@@ -288,7 +296,7 @@ impl Drop for Flight<'_> {
 fn read<R: ReadOnly>(mut body: Bytes, version: i16) -> Result<R::Response, Broken> {
     let key = ApiKey::try_from(R::KEY).map_err(|()| codec(&"unknown request"))?;
     ResponseHeader::decode(&mut body, key.response_header_version(version)).map_err(|error| codec(&error))?;
-    shape::check(R::KEY, version, body.clone()).map_err(|wrong| codec(&wrong))?;
+    shape::check(R::KEY, version, &body).map_err(|wrong| codec(&wrong))?;
     let answer = R::Response::decode(&mut body, version).map_err(|error| codec(&error))?;
     // Zeros and small numbers decode to an empty answer of nearly any kind; what is left over tells.
     if body.has_remaining() {
@@ -347,7 +355,7 @@ impl Offer {
 }
 
 /// Reads an unsigned varint of at most five bytes.
-pub(super) fn varint(from: &mut Bytes) -> Option<u32> {
+pub(super) fn varint(from: &mut impl Buf) -> Option<u32> {
     let mut value = 0u32;
     for shift in (0..35).step_by(7) {
         let byte = from.try_get_u8().ok()?;

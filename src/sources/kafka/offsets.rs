@@ -7,11 +7,11 @@ use crate::model::ask::NoteKind;
 use crate::model::queue::Partition;
 use crate::model::{Fault, Note};
 use crate::sources::shell::word;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 use smol_str::{SmolStr, ToSmolStr};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// `ListOffsets` times that name places: the log's end and its start.
 pub(super) const END: i64 = -1;
@@ -120,7 +120,9 @@ impl Question<'_> {
     /// whatever is written in between, one that lies before the end is held back by an open transaction, and one that does
     /// not is cut to the end.
     pub(super) async fn offsets(&self, layout: &mut Layout, notes: &mut Vec<Note>) {
-        self.offsets_after(None, layout, notes).await;
+        // No kind waits for another; a connection keeps their order.
+        let (starts, ends) = join(self.starts(layout), self.ends(layout)).await;
+        self.offsets_from(starts, ends, layout, notes).await;
     }
 
     /// Asks where logs begin, which nothing else has to wait for.
@@ -128,18 +130,23 @@ impl Question<'_> {
         self.hear(layout, &layout.places(), (START, Isolation::Uncommitted)).await
     }
 
-    /// Does the same where it may have been heard already where logs begin.
-    pub(super) async fn offsets_after(&self, mut starts: Option<Heard>, layout: &mut Layout, notes: &mut Vec<Note>) {
-        let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Uncommitted), (END, Isolation::Committed)];
+    /// Asks where logs end, and then where they are stable.
+    pub(super) async fn ends(&self, layout: &Layout) -> [Heard; 2] {
         let all = layout.places();
-        // No kind waits for another; a connection keeps their order.
-        let known = &*layout;
-        let asks = kinds.map(|kind| {
-            let heard = starts.take_if(|_| kind.0 == START);
-            let all = &all;
-            async move { if let Some(heard) = heard { heard } else { self.hear(known, all, kind).await } }
-        });
-        let heard = join_all(asks).await;
+        let ask = |isolation| self.hear(layout, &all, (END, isolation));
+        join(ask(Isolation::Uncommitted), ask(Isolation::Committed)).await.into()
+    }
+
+    /// Fills in what was heard.
+    pub(super) async fn offsets_from(
+        &self,
+        starts: Heard,
+        [ends, stable]: [Heard; 2],
+        layout: &mut Layout,
+        notes: &mut Vec<Note>,
+    ) {
+        let kinds = [(START, Isolation::Uncommitted), (END, Isolation::Uncommitted), (END, Isolation::Committed)];
+        let heard = [starts, ends, stable];
         for (kind, heard) in kinds.into_iter().zip(heard) {
             let mut fill = |partition: &mut Partition, found: Offset| match kind {
                 (START, _) => partition.start = Some(found.offset),
@@ -278,15 +285,21 @@ impl Layout {
                     continue;
                 }
             };
-            let mut untold: HashSet<Place> = places.into_iter().collect();
+            // Places are asked in order and told in almost any.
+            let mut is_told = vec![false; places.len()];
             for (topic, index, found) in told {
-                let Some(place) = self.place(&topic, index).filter(|place| untold.remove(place)) else { continue };
+                let Some(place) = self.place(&topic, index) else { continue };
+                let Ok(at) = places.binary_search(&place) else { continue };
+                if std::mem::replace(&mut is_told[at], true) {
+                    continue;
+                }
                 match found {
                     Ok(found) => fill(&mut self.state.topics[place.0].partitions[place.1], found),
                     Err(code) => missing.push((place, Missing::Code(code))),
                 }
             }
-            missing.extend(untold.into_iter().map(|place| (place, Missing::Untold)));
+            let untold = places.into_iter().zip(is_told).filter(|(_, is_told)| !is_told);
+            missing.extend(untold.map(|(place, _)| (place, Missing::Untold)));
         }
         missing.sort_by_key(|(place, _)| *place);
         missing

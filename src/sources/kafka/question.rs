@@ -1,10 +1,10 @@
 //! One question on its way: its budget, the requests made for it, and the brokers that were lost meanwhile.
 
 use super::client::{Kafka, Layout};
-use super::wire::{Broken, ReadOnly};
+use super::wire::{Arrived, Broken, ReadOnly};
 use super::words::fault;
 use crate::model::{Exchange, Fault, FaultKind, SafeText};
-use crate::sources::lease::Budget;
+use crate::sources::lease::{Budget, Underway};
 use crate::sources::shell::word;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -28,6 +28,36 @@ pub(super) struct Question<'a> {
     made: Mutex<Vec<Exchange>>,
     lost: Mutex<HashMap<String, Fault>>,
     has_refreshed: AtomicBool,
+}
+
+/// An answer that is there and not read yet: whoever has more to ask asks first, and reads while the broker is at work.
+#[derive(Debug)]
+pub(super) struct Waiting<'a, R> {
+    question: &'a Question<'a>,
+    address: String,
+    asked: SafeText,
+    underway: Underway,
+    arrived: Arrived<R>,
+}
+
+impl<R: ReadOnly> Waiting<'_, R> {
+    /// Returns the version that was agreed on.
+    pub(super) fn version(&self) -> i16 {
+        self.arrived.version()
+    }
+
+    /// Reads it.
+    pub(super) fn read(self) -> Result<R::Response, Fault> {
+        let Self { question, address, asked, underway, arrived } = self;
+        let bytes = arrived.size;
+        match arrived.read() {
+            Ok(answer) => {
+                question.made.lock().expect("no holder panics").push(underway.done(bytes, 0, SafeText::own("ok")));
+                Ok(answer)
+            }
+            Err(broken) => Err(question.failed(broken, (&address, asked), underway)),
+        }
+    }
 }
 
 impl<'a> Question<'a> {
@@ -69,10 +99,22 @@ impl<'a> Question<'a> {
     /// Makes a request like [`Self::call`], in a version that is not older than the first one given.
     pub(super) async fn call_from<R: ReadOnly>(
         &self,
-        (address, shown): (&str, String),
+        to: (&str, String),
         versions: (i16, i16),
         build: impl Fn(i16) -> R,
     ) -> Result<(R::Response, i16), Fault> {
+        let waiting = self.call_unread(to, versions, build).await?;
+        let version = waiting.version();
+        Ok((waiting.read()?, version))
+    }
+
+    /// Makes a request like [`Self::call_from`], and leaves its answer unread.
+    pub(super) async fn call_unread<R: ReadOnly>(
+        &self,
+        (address, shown): (&str, String),
+        versions: (i16, i16),
+        build: impl Fn(i16) -> R,
+    ) -> Result<Waiting<'_, R>, Fault> {
         if let Some(fault) = self.lost.lock().expect("no holder panics").get(address) {
             return Err(fault.clone());
         }
@@ -80,20 +122,21 @@ impl<'a> Question<'a> {
         let asked = self.kafka.repeated(&shown);
         let underway = lease.begin(asked.clone());
         let until = lease.deadline().min(Instant::now() + self.patience());
-        let outcome = self.kafka.connection(address).call(&lease, until, versions, build).await;
-        let (bytes, status) = match &outcome {
-            Ok((_, _, bytes)) => (*bytes, SafeText::own("ok")),
-            Err(broken) => (0, SafeText::new(&broken.came)),
-        };
-        self.made.lock().expect("no holder panics").push(underway.done(bytes, 0, status));
-        outcome.map(|(answer, version, _)| (answer, version)).map_err(|broken| {
-            let is_lost = matches!(broken.kind, FaultKind::Unreachable | FaultKind::TimedOut);
-            let fault = fault(self.kafka.advised(broken, address), asked);
-            if is_lost {
-                self.lost.lock().expect("no holder panics").insert(address.to_owned(), fault.clone());
-            }
-            fault
-        })
+        match self.kafka.connection(address).call(&lease, until, versions, build).await {
+            Ok(arrived) => Ok(Waiting { question: self, address: address.to_owned(), asked, underway, arrived }),
+            Err(broken) => Err(self.failed(broken, (address, asked), underway)),
+        }
+    }
+
+    /// Writes down a request that brought nothing.
+    fn failed(&self, broken: Broken, (address, asked): (&str, SafeText), underway: Underway) -> Fault {
+        self.made.lock().expect("no holder panics").push(underway.done(0, 0, SafeText::new(&broken.came)));
+        let is_lost = matches!(broken.kind, FaultKind::Unreachable | FaultKind::TimedOut);
+        let fault = fault(self.kafka.advised(broken, address), asked);
+        if is_lost {
+            self.lost.lock().expect("no holder panics").insert(address.to_owned(), fault.clone());
+        }
+        fault
     }
 
     /// How long one broker is waited for: half of what a request may take, so that there is time left for the others.

@@ -5,7 +5,7 @@
 //! the bytes that are left. Everything else is the codec's to judge. Fields and versions are those of Apache Kafka's
 //! message definitions (4.x); a version that is not described here is refused by the codec as well.
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 
 /// Versions of a message: first and last.
 type Range = (i16, i16);
@@ -362,32 +362,40 @@ pub(super) enum Wrong {
 const MOST: u64 = 1 << 20;
 
 /// Looks through an answer behind its header. An answer that is followed by more is left to the codec.
-pub(super) fn check(key: i16, version: i16, body: Bytes) -> Result<(), Wrong> {
+pub(super) fn check(key: i16, version: i16, body: &[u8]) -> Result<(), Wrong> {
     let Some(shape) = SHAPES.iter().find(|shape| shape.key == key) else { return Ok(()) };
-    Walk { body, version, flexible: version >= shape.flexible, elements: 0 }.fields(shape.fields)
+    let mut walk = Walk { body, version, flexible: version >= shape.flexible, elements: 0 };
+    walk.steps(&steps(shape.fields, version, walk.flexible))
 }
 
-struct Walk {
-    body: Bytes,
-    version: i16,
-    flexible: bool,
-    elements: u64,
+/// What there is to do at a field of one version. An answer about all groups has many thousand partitions, so what is the same
+/// for each of them is found out once.
+enum Step {
+    /// Fields of fixed length, neighbours together.
+    Skip(usize),
+    Text,
+    Blob,
+    /// Elements of so many bytes.
+    Numbers(usize),
+    Texts,
+    /// Elements, and the bytes that one takes at least.
+    Array(Vec<Step>, usize),
+    Tagged(&'static [(u32, Field)]),
 }
 
-impl Walk {
-    /// Walks over a structure.
-    fn fields(&mut self, fields: &[Field]) -> Result<(), Wrong> {
-        let mut tags: &[(u32, Field)] = &[];
-        for field in fields {
-            match field {
-                Tagged(known, _) => tags = known,
-                other => self.field(other)?,
-            }
-        }
-        if self.flexible { self.tagged(tags) } else { Ok(()) }
+/// Returns the steps over a structure.
+fn steps(fields: &'static [Field], version: i16, flexible: bool) -> Vec<Step> {
+    let (mut all, tags) = plain(fields, version, flexible);
+    if flexible {
+        all.push(Step::Tagged(tags));
     }
+    all
+}
 
-    fn field(&mut self, field: &Field) -> Result<(), Wrong> {
+/// Returns the steps over some fields, and the tagged fields that stand behind them.
+fn plain(fields: &'static [Field], version: i16, flexible: bool) -> (Vec<Step>, &'static [(u32, Field)]) {
+    let (mut all, mut tags): (Vec<Step>, &'static [(u32, Field)]) = (Vec::new(), &[]);
+    for field in fields {
         let (Fixed(_, range)
         | Text(range)
         | Blob(range)
@@ -396,30 +404,62 @@ impl Walk {
         | Texts(range)
         | Inner(_, range)
         | Tagged(_, range)) = field;
-        if !(range.0..=range.1).contains(&self.version) {
-            return Ok(());
+        if !(range.0..=range.1).contains(&version) {
+            continue;
         }
         match field {
-            Fixed(bytes, _) => self.skip(*bytes),
-            Text(_) => self.text(),
-            Blob(_) => self.blob(),
-            Numbers(bytes, _) => {
-                let count = self.count(*bytes)?;
-                self.skip(count * bytes)
-            }
-            Texts(_) => {
-                let count = self.count(1)?;
-                self.add(count as u64)?;
-                (0..count).try_for_each(|_| self.text())
-            }
-            Array(inner, _) => {
-                let count = self.count(least(inner, self.version))?;
-                self.add(count as u64)?;
-                (0..count).try_for_each(|_| self.fields(inner))
-            }
-            Inner(inner, _) => self.fields(inner),
-            Tagged(..) => Ok(()),
+            Fixed(bytes, _) => match all.last_mut() {
+                Some(Step::Skip(before)) => *before += bytes,
+                _ => all.push(Step::Skip(*bytes)),
+            },
+            Text(_) => all.push(Step::Text),
+            Blob(_) => all.push(Step::Blob),
+            Numbers(bytes, _) => all.push(Step::Numbers(*bytes)),
+            Texts(_) => all.push(Step::Texts),
+            Array(inner, _) => all.push(Step::Array(steps(inner, version, flexible), least(inner, version))),
+            Inner(inner, _) => all.extend(steps(inner, version, flexible)),
+            Tagged(known, _) => tags = known,
         }
+    }
+    (all, tags)
+}
+
+/// A slice, since a walk takes many small steps.
+struct Walk<'a> {
+    body: &'a [u8],
+    version: i16,
+    flexible: bool,
+    elements: u64,
+}
+
+impl Walk<'_> {
+    /// Walks over a structure.
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Wrong> {
+        for step in steps {
+            match step {
+                Step::Skip(bytes) => self.skip(*bytes)?,
+                Step::Text => self.text()?,
+                Step::Blob => self.blob()?,
+                Step::Numbers(bytes) => {
+                    let count = self.count(*bytes)?;
+                    self.skip(count * bytes)?;
+                }
+                Step::Texts => {
+                    let count = self.count(1)?;
+                    self.add(count as u64)?;
+                    (0..count).try_for_each(|_| self.text())?;
+                }
+                Step::Array(inner, least) => {
+                    let count = self.count(*least)?;
+                    self.add(count as u64)?;
+                    for _ in 0..count {
+                        self.steps(inner)?;
+                    }
+                }
+                Step::Tagged(known) => self.tagged(known)?,
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, count: u64) -> Result<(), Wrong> {
@@ -459,7 +499,7 @@ impl Walk {
         self.skip(length)
     }
 
-    fn tagged(&mut self, known: &[(u32, Field)]) -> Result<(), Wrong> {
+    fn tagged(&mut self, known: &'static [(u32, Field)]) -> Result<(), Wrong> {
         let count = self.varint()?;
         self.add(u64::from(count))?;
         for _ in 0..count {
@@ -468,7 +508,7 @@ impl Walk {
             let left = self.body.len();
             match known.iter().find(|(number, _)| *number == tag) {
                 Some((_, field)) => {
-                    self.field(field)?;
+                    self.steps(&plain(std::slice::from_ref(field), self.version, self.flexible).0)?;
                     if left - self.body.len() != length {
                         return Err(Wrong::Short);
                     }
@@ -484,10 +524,7 @@ impl Walk {
     }
 
     fn skip(&mut self, bytes: usize) -> Result<(), Wrong> {
-        if bytes > self.body.len() {
-            return Err(Wrong::Short);
-        }
-        self.body.advance(bytes);
+        self.body = self.body.get(bytes..).ok_or(Wrong::Short)?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::door::Door;
 use crate::model::{FaultKind, SafeText};
 use crate::sources::lease::Lease;
 use crate::sources::shell::word;
+use bytes::Bytes;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, DescribeConfigsRequest, DescribeGroupsRequest,
     DescribeProducersRequest, DescribeShareGroupOffsetsRequest, DescribeTransactionsRequest, FetchRequest,
@@ -11,6 +12,7 @@ use kafka_protocol::messages::{
     SaslAuthenticateRequest, SaslHandshakeRequest, ShareGroupDescribeRequest,
 };
 use kafka_protocol::protocol::Request;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -25,7 +27,7 @@ macro_rules! reads {
         $(impl ReadOnly for $request {})*
 
         /// Reads an answer's bytes from the correlation id on as a connection does, and says what is wrong with them.
-        pub(super) fn judge(key: i16, version: i16, body: bytes::Bytes) -> Result<(), String> {
+        pub(super) fn judge(key: i16, version: i16, body: Bytes) -> Result<(), String> {
             match key {
                 $(<$request as Request>::KEY => super::line::judge::<$request>(body, version),)*
                 _ => Err("no request has this key".to_owned()),
@@ -85,14 +87,38 @@ impl Broken {
     }
 }
 
+/// An answer that has arrived and is not read yet.
+#[derive(Debug)]
+pub(super) struct Arrived<R> {
+    body: Bytes,
+    version: i16,
+    /// Bytes on the wire.
+    pub(super) size: u64,
+    line: Arc<Line>,
+    door: Arc<Door>,
+    request: PhantomData<fn() -> R>,
+}
+
+impl<R: ReadOnly> Arrived<R> {
+    /// Returns the version that was agreed on.
+    pub(super) fn version(&self) -> i16 {
+        self.version
+    }
+
+    /// Reads it.
+    pub(super) fn read(self) -> Result<R::Response, Broken> {
+        self.line.read::<R>(self.body, self.version).map_err(|broken| self.door.hushed(broken))
+    }
+}
+
 impl Connection {
     /// Returns a connection to `address`; nothing is opened yet.
     pub(super) fn new(address: String, door: Arc<Door>) -> Self {
         Self { address, door, line: Mutex::new(None) }
     }
 
-    /// Sends the request that `build` makes for the agreed version, from `oldest` to `newest`, and returns the answer with its
-    /// version and size in bytes. Several may be on their way at once: each is sent without waiting for the answers to
+    /// Sends the request that `build` makes for the agreed version, from `oldest` to `newest`, and returns the answer as it
+    /// came. Several may be on their way at once: each is sent without waiting for the answers to
     /// those before, and a broker answers in that order. Whoever drops this future gives up the connection, since an
     /// answer may be under way on it.
     pub(super) async fn call<R: ReadOnly>(
@@ -101,17 +127,18 @@ impl Connection {
         until: Instant,
         (oldest, newest): (i16, i16),
         build: impl Fn(i16) -> R,
-    ) -> Result<(R::Response, i16, u64), Broken> {
+    ) -> Result<Arrived<R>, Broken> {
         let work = async {
             let mut may_retry = true;
             loop {
                 let line = self.line(lease).await?;
                 let version = line.version::<R>(oldest, newest)?;
                 let was_used = line.is_used();
-                let broken = match line.send(&build(version), version).await {
-                    Ok((answer, size)) => {
+                let broken = match line.fetch(&build(version), version).await {
+                    Ok((body, size)) => {
                         line.used();
-                        return Ok((answer, version, size));
+                        let door = Arc::clone(&self.door);
+                        return Ok(Arrived { body, version, size, line, door, request: PhantomData });
                     }
                     Err(broken) => broken,
                 };
@@ -136,7 +163,7 @@ impl Connection {
             }
         };
         match outcome {
-            Ok((_, _, size)) if !lease.receive(size) => {
+            Ok(arrived) if !lease.receive(arrived.size) => {
                 Err(Broken::new(FaultKind::BudgetSpent, "budget of bytes spent"))
             }
             outcome => outcome.map_err(|broken| self.door.hushed(broken)),
