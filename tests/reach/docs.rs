@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// of a file that is shown. A heading or a section's line says whose they are; those of `Secrets`, `TLS` and the like are
 /// everybody's.
 fn documented(text: &str) -> BTreeSet<(String, String)> {
-    let sections = ["jaeger", "tempo", "grafana", "loki", "kafka", "kafka_rest", "limits", "keys"];
+    let sections = ["jaeger", "tempo", "grafana", "loki", "kafka", "kafka_rest", "headers", "limits", "keys"];
     let (mut found, mut of, mut in_code) = (BTreeSet::new(), Vec::new(), false);
     for line in text.lines() {
         if line.starts_with("```") {
