@@ -1,19 +1,20 @@
 //! The console: looks, engine and terminal put together.
 
-use super::args::Arguments;
+use super::args::{Arguments, Verb};
 use super::desk::{Desk, Times};
 use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, theme, verbs};
-use crate::config::{Console, Profile};
+use crate::config::{Console, HttpEndpoint, KafkaEndpoint, Profile};
 use crate::model::SafeText;
 use crate::model::id::Recognised;
-use crate::tui::app::{App, Start};
+use crate::tui::app::{App, Start, quoted};
 use crate::tui::headless::{self, Form};
 use crate::tui::keys::{self, KeyMap};
 use crate::tui::look::{Pen, Signs, depth};
 use crate::tui::stage::Bell;
-use crate::tui::terminal;
+use crate::tui::terminal::{self, Clipboard};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use tokio::runtime::Runtime;
@@ -44,7 +45,15 @@ pub fn of(
     let sources = verbs::open(arguments, profile)?;
     let (pen, look) = (pen(arguments, console)?, settings::look(arguments)?);
     let keys = KeyMap::of(&console.keys).map_err(Failure::mistakes)?;
-    let start = Start { name: SafeText::new(&profile.name), zone: look.zone, keys, anchor, offers };
+    let start = Start {
+        name: SafeText::new(&profile.name),
+        zone: look.zone,
+        keys,
+        anchor,
+        offers,
+        invocation: SafeText::new(&invocation(arguments, profile)),
+        veil: RandomState::new().hash_one(()),
+    };
     // Mistakes in the times are told before the screen changes; later they cannot come.
     times(arguments)?;
     let asked = arguments.clone();
@@ -55,10 +64,38 @@ pub fn of(
     if let Some(form) = &arguments.print {
         return print(arguments, form, |bell| App::new(desk(bell), pen, start), *out);
     }
-    let settings = terminal::Settings::from_environment();
+    let clipboard = Clipboard::of(console.clipboard.as_deref(), |name| std::env::var(name).ok());
+    let settings = terminal::Settings { clipboard, ..terminal::Settings::from_environment() };
     let ended = terminal::play(&settings, |bell| App::new(desk(bell), pen, start))
         .map_err(|unfit| Failure::mistake("terminal", &unfit.to_string(), unfit.remedy()))?;
     Ok(ended.signal.map_or(Exit::Answered, Exit::of_signal))
+}
+
+/// Returns what a command needs to ask the same sources: the flags that were given, or the addresses of a world in this process.
+fn invocation(arguments: &Arguments, profile: &Profile) -> String {
+    let mut words: Vec<(&str, String)> = Vec::new();
+    let mut add = |flag, value: Option<String>| words.extend(value.map(|value| (flag, value)));
+    if matches!(arguments.verb, Some(Verb::Demo { .. })) {
+        let url = |endpoint: &Option<HttpEndpoint>| endpoint.as_ref().map(|endpoint| endpoint.url.to_string());
+        let brokers = |kafka: &KafkaEndpoint| {
+            kafka.bootstrap.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(",")
+        };
+        add("--jaeger", url(&profile.jaeger));
+        add("--tempo", url(&profile.tempo));
+        add("--loki", url(&profile.loki));
+        add("--kafka", profile.kafka.as_ref().map(brokers));
+    } else {
+        add("--config", arguments.config.as_ref().map(|path| path.display().to_string()));
+        add("--profile", arguments.profile.clone());
+        add("--jaeger", arguments.jaeger.clone());
+        add("--tempo", arguments.tempo.clone());
+        add("--loki", arguments.loki.clone());
+        add("--grafana", arguments.grafana.clone());
+        add("--kafka", arguments.kafka.clone());
+        add("--kafka-rest", arguments.kafka_rest.clone());
+        add("--kafka-config", arguments.kafka_config.clone());
+    }
+    words.iter().flat_map(|(flag, value)| [" ".to_owned(), (*flag).to_owned(), " ".to_owned(), quoted(value)]).collect()
 }
 
 /// Drives the console with keys and prints its last screen.

@@ -38,6 +38,8 @@ pub enum Kind {
     Protocol,
     /// A SASL mechanism.
     Mechanism,
+    /// A way into the terminal's clipboard.
+    Clipboard,
     /// A key of the console, or a list of keys.
     Keys,
     /// How a header's number is written.
@@ -66,6 +68,7 @@ pub const KEYS: &[Key] = &[
     key("default_profile", Kind::Text, Some("HOPSCOPE_PROFILE")),
     key("theme", Kind::Text, Some("HOPSCOPE_THEME")),
     key("ascii", Kind::Flag, None),
+    key("clipboard", Kind::Clipboard, None),
     key("keys.preset", Kind::Text, None),
     key("keys.*", Kind::Keys, None),
     key("profile.*.jaeger.url", Kind::Url, Some("HOPSCOPE_JAEGER_URL")),
@@ -295,6 +298,8 @@ pub fn check(kind: Kind, value: &str) -> Result<(), (String, &'static str)> {
                 "write it as [\"vault\", \"read\", \"...\"]",
             )),
         },
+        Kind::Clipboard if ["auto", "osc52", "tmux", "screen", "file"].contains(&value) => Ok(()),
+        Kind::Clipboard => Err((shown("is no way into a clipboard"), "write auto, osc52, tmux, screen or file")),
         Kind::Keys => match serde_json::from_str::<Vec<String>>(value) {
             Ok(keys) if !keys.is_empty() && keys.iter().all(|key| !key.is_empty()) => Ok(()),
             _ => Err(("there is no key".into(), "write a key as \"f\", a list as [\"f\", \"Ctrl-g\"], or \"none\"")),

@@ -74,12 +74,14 @@ pub struct Console {
     pub theme: Option<(String, Origin)>,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
+    /// How a text reaches the terminal's clipboard, by the name of the way; `auto` without one.
+    pub clipboard: Option<String>,
     /// Keys of the file. Whether there are such commands and keys, the console says.
     pub keys: Bindings,
 }
 
 /// The settings of [`Console`].
-const CONSOLE: [&str; 2] = ["theme", "ascii"];
+const CONSOLE: [&str; 3] = ["theme", "ascii", "clipboard"];
 
 pub(super) type Values = BTreeMap<String, (String, Origin)>;
 
@@ -146,6 +148,7 @@ pub fn load(layers: &Layers<'_>) -> Result<Loaded, Vec<Mistake>> {
     let console = Console {
         theme: values.get("theme").cloned(),
         ascii: values.get("ascii").is_some_and(|(value, _)| value == "true"),
+        clipboard: values.get("clipboard").map(|(value, _)| value.clone()),
         keys: bindings::of(path, &entries),
     };
     let settings = values.into_iter().map(|(name, (value, origin))| {
@@ -381,7 +384,7 @@ mod tests {
             .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
             .collect();
         let (entries, mistakes) = file::read("sample", &all.join("\n"));
-        assert_eq!((mistakes, entries.len()), (Vec::new(), 49));
+        assert_eq!((mistakes, entries.len()), (Vec::new(), 50));
     }
 
     #[test]

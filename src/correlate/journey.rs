@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::wording::Wording;
-use super::{attempts, counts, deliveries, messages, reads, rows, unplaced};
+use super::{attempts, clocks, counts, deliveries, effects, messages, reads, rows, unplaced};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, CopyRole, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome,
@@ -37,6 +37,8 @@ pub(super) fn build(material: &Material<'_>) -> Journey {
     let messages = messages::messages(material, &deliveries);
     let mut journey = Journey { calls, messages, words: std::mem::take(&mut wording.words), ..Journey::default() };
     journey.traces = traces(material);
+    journey.effects = effects::effects(material.spans, material.index, material.scope, &journey);
+    journey.clocks = clocks::doubts(material);
     let unplaced = unplaced::sends(material, &journey.messages);
     journey.gaps = gaps(material, &journey, &unplaced);
     journey.outcome = match outcome(material, &journey) {

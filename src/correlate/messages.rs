@@ -6,8 +6,15 @@ use super::reads::{self, TopicHint};
 use super::{counts, settlements};
 use crate::model::journey::{CopyRole, Delivery, Message, RecordCopy};
 use crate::model::spans::SpanView;
-use crate::model::{Absence, Coordinate, Reach, SafeText, SourceKind, SpanKind, SpanRow, SpanStore, Tier, Timestamp};
+use crate::model::{
+    Absence, Coordinate, Nanos, Reach, Record, SafeText, SourceKind, SpanKind, SpanRow, SpanStore, Tier, Timestamp,
+};
+use smol_str::SmolStr;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A producer gives up sending a record again after so long (`delivery.timeout.ms`).
+const TOGETHER: Nanos = Nanos(120_000_000_000);
 
 /// Groups the records of the scope into messages, in order of their first copy.
 pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<Message> {
@@ -32,11 +39,17 @@ pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<
     for at in material.scope.coordinates.keys() {
         members.entry(root(at, &origins)).or_default().insert(at.clone());
     }
+    let members = named_alike(material, members);
+    let repeats = repeats(material, &members);
     let mut messages: Vec<Message> = members
         .into_values()
         .map(|members| {
             let mut copies: Vec<RecordCopy> =
                 members.iter().map(|at| copy(material, at, producers.get(at), origins.get(at))).collect();
+            mark_duplicates(&mut copies);
+            for copy in &mut copies {
+                copy.repeats = repeats.get(&copy.coordinate).cloned();
+            }
             copies.sort_by(|a, b| (a.role, a.written, &a.coordinate).cmp(&(b.role, b.written, &b.coordinate)));
             let mut own: Vec<Delivery> =
                 deliveries.iter().filter(|delivery| members.contains(&delivery.coordinate)).cloned().collect();
@@ -51,6 +64,56 @@ pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<
     });
     settlements::settle(material, &mut messages);
     messages
+}
+
+/// Puts messages together whose records in one topic carry the same message id: the producer, or a request behind it,
+/// wrote the message twice.
+fn named_alike(
+    material: &Material<'_>,
+    mut members: BTreeMap<Coordinate, BTreeSet<Coordinate>>,
+) -> BTreeMap<Coordinate, BTreeSet<Coordinate>> {
+    let mut first: BTreeMap<(SmolStr, SmolStr, SmolStr), Coordinate> = BTreeMap::new();
+    for record in material.records {
+        let at = &record.coordinate;
+        let Some((source, id)) = members.contains_key(at).then(|| reads::message_id(record)).flatten() else {
+            continue;
+        };
+        match first.entry((at.topic.clone(), source, id)) {
+            Entry::Vacant(free) => drop(free.insert(at.clone())),
+            Entry::Occupied(known) => {
+                let same = members.remove(at).unwrap_or_default();
+                members.entry(known.get().clone()).or_default().extend(same);
+            }
+        }
+    }
+    members
+}
+
+/// Of several originals of one message the first stands for it.
+fn mark_duplicates(copies: &mut [RecordCopy]) {
+    let originals = copies.iter().filter(|copy| copy.role == CopyRole::Original && copy.origin.is_none());
+    let Some(first) = originals.min_by_key(|copy| (copy.written, copy.coordinate.clone())) else { return };
+    let first = first.coordinate.clone();
+    for copy in copies.iter_mut().filter(|copy| copy.role == CopyRole::Original && copy.origin.is_none()) {
+        if copy.coordinate != first {
+            (copy.role, copy.tier) = (CopyRole::Duplicate, Tier::Scoped);
+        }
+    }
+}
+
+/// Finds records with the key and the value of an earlier one of their topic, by the record that repeats.
+fn repeats(
+    material: &Material<'_>,
+    members: &BTreeMap<Coordinate, BTreeSet<Coordinate>>,
+) -> BTreeMap<Coordinate, Coordinate> {
+    let mut all: Vec<&Record> =
+        material.records.iter().filter(|record| members.contains_key(&record.coordinate)).collect();
+    all.retain(|record| record.key.is_some() && record.value.as_ref().is_some_and(|value| !value.is_empty()));
+    let said = |record: &Record| (record.coordinate.topic.clone(), record.key.clone(), record.value.clone());
+    all.sort_by(|a, b| (said(a), a.timestamp, &a.coordinate).cmp(&(said(b), b.timestamp, &b.coordinate)));
+    let pairs = all.windows(2).filter(|pair| said(pair[0]) == said(pair[1]));
+    let near = pairs.filter(|pair| pair[1].timestamp.since(pair[0].timestamp) <= TOGETHER);
+    near.map(|pair| (pair[1].coordinate.clone(), pair[0].coordinate.clone())).collect()
 }
 
 fn producers(material: &Material<'_>) -> BTreeMap<Coordinate, SpanRow> {
@@ -129,6 +192,7 @@ fn copy(
         attempt: trail.attempt,
         exception: trail.exception.map(|class| SafeText::new(&class)),
         tier: origin.map_or(Tier::Exact, |(_, tier)| *tier),
+        repeats: None,
         absence: record.is_none().then(|| absence(material, at)),
     }
 }

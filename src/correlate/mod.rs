@@ -8,8 +8,10 @@
 //! Copy `attempts.rs` when adding a way to group rows; a new question to a source goes into `plan.rs`.
 
 mod attempts;
+mod clocks;
 mod counts;
 mod deliveries;
+mod effects;
 mod entries;
 pub mod hunt;
 mod index;

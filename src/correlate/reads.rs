@@ -4,18 +4,18 @@ use crate::decode::attributes::{self, Operation};
 pub(super) use crate::decode::attributes::{Claims, Text, claims, is_record_key, offset_name};
 pub(super) use crate::decode::headers::propagation::pointers;
 pub(super) use crate::decode::headers::trail;
+use crate::decode::ids::{self, coordinates, pointer_of_line, trace_of_line};
 pub(super) use crate::decode::ids::{LinePointer, Spot, of_record, of_span};
 pub(super) use crate::decode::ids::{Wanted, contains_token, wanted};
-use crate::decode::ids::{coordinates, pointer_of_line, trace_of_line};
 use crate::decode::instrumentation::{self, Habits};
-pub(super) use crate::decode::instrumentation::{ProcessEnd, Quirk};
+pub(super) use crate::decode::instrumentation::{Lacks, ProcessEnd, Quirk};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 pub(super) use crate::decode::signs::{Kind as SignKind, Sign};
 use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
-use crate::model::{Coordinate, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
+use crate::model::{Coordinate, Identifier, NamedKind, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
 use smol_str::SmolStr;
 
 /// Part of a consumer span in a delivery.
@@ -189,6 +189,18 @@ pub(super) fn is_not_due(span: SpanView<'_>) -> bool {
 /// Returns the spans that a record's headers name, last writer last, with the sampled flag.
 pub(super) fn traceparents(record: &Record) -> Vec<(TraceId, SpanId, bool)> {
     pointers(record).into_iter().map(|found| (found.trace, found.span, found.sampled)).collect()
+}
+
+/// Returns source and id of the message that a record's headers name.
+pub(super) fn message_id(record: &Record) -> Option<(SmolStr, SmolStr)> {
+    // A body may hold the ids of other messages.
+    let in_header = |found: &ids::Found| found.spot == Spot::Field;
+    of_record(record).into_iter().filter(in_header).find_map(|found| match found.id {
+        Identifier::Named(named) if named.kind() == NamedKind::Message => {
+            Some((named.within().into(), named.value().into()))
+        }
+        _ => None,
+    })
 }
 
 /// Returns what a log line says.

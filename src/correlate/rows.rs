@@ -1,5 +1,6 @@
 //! The story: everything of a journey down the time axis.
 
+use super::effects::is_write;
 use super::journey::Material;
 use super::reads::{self, Level};
 use super::wording::{Part, Wording};
@@ -9,7 +10,6 @@ use crate::model::journey::{
 };
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Nanos, SafeText, SpanKind, SpanRow, Tier, Timestamp};
-use smol_str::SmolStr;
 
 /// Waits below this are not worth a row.
 const SHORTEST_WAIT: i64 = 1_000_000;
@@ -190,6 +190,9 @@ impl Teller<'_> {
                 if let Some(exception) = &copy.exception {
                     text = format!("{text}, {exception}");
                 }
+                if let Some(first) = &copy.repeats {
+                    text = format!("{text}, perhaps {first} again: equal key and value");
+                }
                 let why = self.material.scope.coordinates.get(&copy.coordinate).map_or("", SafeText::as_str);
                 let fact = copy.record.map(Fact::Record).or(copy.producer.map(Fact::Span));
                 for row in copy.producer.iter().filter(|row| spans.span(**row).kind() == SpanKind::Producer) {
@@ -334,11 +337,4 @@ impl Teller<'_> {
             self.tell(row, &text);
         }
     }
-}
-
-/// Says whether a client span changes something at its target.
-fn is_write(span: SpanView<'_>) -> bool {
-    let verb = reads::request(span).0.map(SmolStr::from).or_else(|| reads::db_verb(span)).unwrap_or_default();
-    let verb = verb.to_ascii_uppercase();
-    matches!(verb.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | "INSERT" | "UPDATE" | "MERGE" | "UPSERT" | "REPLACE")
 }

@@ -4,8 +4,8 @@ use super::report::RecordReport;
 use super::why::{self, Why};
 use crate::model::coverage::Absence;
 use crate::model::journey::{
-    Attempt, AttemptResult, Channel, CopyRole, Count, Delivery, DeliveryResult, Execution, Grouping, Hop, Mark,
-    Message, Operation, RecordCopy, Remark, Row, RowKind, Settlement, Spread,
+    Attempt, AttemptResult, Channel, CopyRole, Count, Delivery, DeliveryResult, EffectKind, EffectStatus, Execution,
+    Grouping, Hop, Mark, Message, Operation, RecordCopy, Remark, Row, RowKind, Settlement, SideEffect, Spread,
 };
 use crate::model::{Case, SafeText, SpanRow, SpanStore, Tier};
 use serde::ser::SerializeStruct;
@@ -26,7 +26,7 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Listed<I> {
 impl Serialize for JourneyReport<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (case, journey, spans) = (self.0, &self.0.journey, &*self.0.spans);
-        let mut report = serializer.serialize_struct("JourneyReport", 9)?;
+        let mut report = serializer.serialize_struct("JourneyReport", 11)?;
         report.serialize_field("outcome", &journey.outcome)?;
         report.serialize_field("summary", &journey.summary)?;
         report.serialize_field("traces", &Listed(journey.traces.iter().map(ToString::to_string)))?;
@@ -36,6 +36,9 @@ impl Serialize for JourneyReport<'_> {
         report.serialize_field("hops", &Listed(journey.hops(spans).iter().map(hop_of)))?;
         let with_paths = self.1;
         report.serialize_field("rows", &Listed(case.rows().iter().map(|row| row_of(case, row, with_paths))))?;
+        let effects = journey.effects.iter().map(|effect| effect_of(*effect, spans));
+        report.serialize_field("effects", &Listed(effects))?;
+        report.serialize_field("clocks", &journey.clocks)?;
         report.serialize_field("gaps", &journey.gaps)?;
         report.serialize_field("records", &Listed(case.records.iter().map(RecordReport::of)))?;
         report.end()
@@ -100,6 +103,7 @@ struct CopyReport<'a> {
     exception: Option<&'a SafeText>,
     producer: Option<String>,
     tier: Tier,
+    repeats: Option<String>,
     absence: Option<Absence>,
 }
 
@@ -117,6 +121,14 @@ struct DeliveryReport<'a> {
     settlement: &'a Settlement,
     remarks: &'a [Remark],
     tier: Tier,
+}
+
+#[derive(Serialize)]
+struct EffectReport {
+    service: SafeText,
+    span: Option<String>,
+    kind: EffectKind,
+    status: EffectStatus,
 }
 
 #[derive(Serialize)]
@@ -219,6 +231,7 @@ fn copy_of<'a>(copy: &'a RecordCopy, spans: &SpanStore) -> CopyReport<'a> {
         exception: copy.exception.as_ref(),
         producer: copy.producer.and_then(|row| id(spans, row)),
         tier: copy.tier,
+        repeats: copy.repeats.as_ref().map(ToString::to_string),
         absence: copy.absence,
     }
 }
@@ -238,6 +251,11 @@ fn delivery_of<'a>(delivery: &'a Delivery, spans: &SpanStore) -> DeliveryReport<
         remarks: &delivery.remarks,
         tier: delivery.tier,
     }
+}
+
+fn effect_of(effect: SideEffect, spans: &SpanStore) -> EffectReport {
+    let service = SafeText::new(spans.span(effect.span).service());
+    EffectReport { service, span: id(spans, effect.span), kind: effect.kind, status: effect.status }
 }
 
 fn hop_of<'a>(hop: &'a Hop<'a>) -> HopReport<'a> {

@@ -7,11 +7,13 @@
 //! JSON, the raw text with everything that a terminal would obey written as `\uXXXX`.
 //! Copy `text.rs` when adding a format.
 
+pub mod compare;
 pub mod format;
 pub mod journey;
 pub mod json;
 pub mod present;
 pub mod queue;
+pub mod raw;
 pub mod report;
 pub mod text;
 pub mod waterfall;

@@ -107,6 +107,12 @@ pub fn story(case: &Case, look: &Look, out: &mut dyn Write) -> io::Result<()> {
             write_record(&mut page, record);
         }
     }
+    if !case.journey.clocks.is_empty() {
+        page.head("clocks (times are shown as they came)");
+        for doubt in &case.journey.clocks {
+            page.wrapped(4, &format!("  {}", doubt.words()));
+        }
+    }
     if !case.journey.gaps.is_empty() {
         page.head("not there");
         for gap in &case.journey.gaps {

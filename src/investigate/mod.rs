@@ -18,5 +18,10 @@ pub use sources::SourceSet;
 /// Ends the programs that print secrets, for a process that ends without unwinding.
 pub use crate::sources::secret::end_all as end_programs;
 
+/// Returns what a person would ask of a rule, by the rule's code.
+pub fn question(code: &str) -> Option<&'static str> {
+    crate::diagnose::RULES.iter().find(|rule| rule.code == code).map(|rule| rule.question)
+}
+
 #[cfg(test)]
 mod tests;

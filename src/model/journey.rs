@@ -8,6 +8,7 @@
 
 pub use super::calls::{Asked, Attempt, Calls, Claimed, Execution, Operation, Spread, Tried};
 pub use super::count::Count;
+pub use super::effects::{EffectKind, EffectStatus, SideEffect};
 pub use super::hops::{Channel, Hop};
 pub use super::rows::{Entry, Ground, Row, Rows, Story};
 pub use super::settlement::{Remark, Settled, Settlement};
@@ -49,6 +50,10 @@ pub struct Journey {
     pub calls: Calls,
     /// Messages, in order of their first copy.
     pub messages: Vec<Message>,
+    /// What was changed outside, or perhaps was, by time.
+    pub effects: Vec<SideEffect>,
+    /// Pairs of services whose times cannot both be right.
+    pub clocks: Vec<ClockDoubt>,
     /// Everything down the time axis.
     pub rows: Rows,
     /// What should be there and is not, each with its reason.
@@ -149,6 +154,9 @@ pub struct RecordCopy {
     pub exception: Option<SafeText>,
     /// How it was joined.
     pub tier: Tier,
+    /// An earlier record of the topic with equal key and value at about the same time: perhaps the producer wrote one
+    /// message twice, perhaps it said the same thing twice.
+    pub repeats: Option<Coordinate>,
     /// Why it could not be read, when it was not.
     pub absence: Option<Absence>,
 }
@@ -252,6 +260,22 @@ pub enum Mark {
     Unknown,
 }
 
+/// Times of two services that cannot both be right: spans of one begin before what caused them. Nothing is corrected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClockDoubt {
+    /// Service of the causing spans.
+    pub cause: SafeText,
+    /// Service of the spans that begin too early.
+    pub service: SafeText,
+    /// The clocks differ by at least that much, in nanoseconds.
+    pub at_least: Nanos,
+    /// Spans that begin too early.
+    pub spans: u32,
+    /// The one that begins earliest before its cause.
+    #[serde(skip)]
+    pub span: SpanRow,
+}
+
 /// Something that should be there and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
@@ -267,6 +291,15 @@ impl Journey {
     /// Returns the calls, told by the spans they came from.
     pub fn operations<'a>(&'a self, spans: &'a SpanStore) -> impl ExactSizeIterator<Item = Operation<'a>> + Clone {
         self.calls.iter(&self.words, spans)
+    }
+}
+
+impl ClockDoubt {
+    /// Returns it as a sentence.
+    pub fn words(&self) -> String {
+        let Self { cause, service, at_least, spans, .. } = self;
+        let (by, begin) = (at_least.human(), if *spans == 1 { "span begins" } else { "spans begin" });
+        format!("{spans} {begin} at {service} before its cause at {cause}: these clocks differ by at least {by}")
     }
 }
 

@@ -15,6 +15,7 @@ pub mod calls;
 pub mod case;
 pub mod count;
 pub mod coverage;
+pub mod effects;
 pub mod hops;
 pub mod id;
 pub mod identifier;

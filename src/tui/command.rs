@@ -65,6 +65,46 @@ pub enum Command {
     Examine,
     /// Opens the prompt to change the budget.
     Budget,
+    /// Jumps along a span link.
+    Link,
+    /// Shows what the source sent for the row.
+    Raw,
+    /// Lists the questions about this identity, with their answers.
+    Questions,
+    /// Marks an identity, or takes its mark away.
+    Mark,
+    /// Compares the two marked identities.
+    CompareMarked,
+    /// Pins the row as evidence, or takes the pin away.
+    Pin,
+    /// Pins it with a note.
+    PinNote,
+    /// Adds a hypothesis.
+    Suppose,
+    /// Says that a pin speaks for a hypothesis.
+    Supports,
+    /// Says that a pin speaks against a hypothesis.
+    Refutes,
+    /// Offers what can be copied.
+    Copy,
+    /// Shows the rows in the next order.
+    Sort,
+    /// Halves the time that is shown.
+    ZoomIn,
+    /// Doubles it.
+    ZoomOut,
+    /// Opens the prompt that goes to a time.
+    Time,
+    /// Makes the pane larger.
+    Larger,
+    /// Makes it smaller.
+    Smaller,
+    /// Hides values, or shows them.
+    Privacy,
+    /// Keeps the screen as it is, or goes on.
+    Freeze,
+    /// Takes the last change of the view back.
+    Undo,
     /// Asks the sources again.
     Refresh,
     /// Goes to a screen.
@@ -111,6 +151,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Follow, "follow", &["f"], "follow the identity under the cursor", Some("follow")),
     entry(Command::Open, "open", &["Enter", "Right", "l"], "open what is under the cursor", Some("open")),
     entry(Command::Describe, "describe", &["d"], "everything known about what is under the cursor", None),
+    entry(Command::Raw, "raw", &["r"], "what the source sent for the row", None),
+    entry(Command::Link, "link", &["L"], "jump along a span link, forward or back", None),
+    entry(Command::Questions, "questions", &["i"], "the questions about this identity, with their answers", None),
+    entry(Command::Copy, "copy", &["y"], "copy an id, a value, a query, a URL or the command of this view", None),
     entry(Command::Go, "go", &[":"], "go to an identity, or run a command by name", Some("go")),
     entry(Command::Filter, "filter", &["/"], "show rows that hold a text; /!x without it, /~x roughly", Some("filter")),
     entry(Command::Faults, "faults", &["!"], "show only errors and warnings", Some("faults")),
@@ -129,7 +173,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Up, "up", &["k", "Up"], "row before", None),
     entry(Command::HalfDown, "half-down", &["Ctrl-d"], "half a page down", None),
     entry(Command::HalfUp, "half-up", &["Ctrl-u"], "half a page up", None),
-    entry(Command::PageDown, "page-down", &["PgDn", "Space"], "a page down", None),
+    entry(Command::PageDown, "page-down", &["PgDn"], "a page down", None),
     entry(Command::PageUp, "page-up", &["PgUp"], "a page up", None),
     entry(Command::Top, "top", &["g", "Home"], "first row", None),
     entry(Command::Bottom, "bottom", &["G", "End"], "last row", None),
@@ -137,11 +181,29 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Last, "last", &["-"], "the screen shown before", None),
     entry(Command::Older, "older", &["["], "back in history", None),
     entry(Command::Newer, "newer", &["]"], "forward in history", None),
+    entry(Command::Mark, "mark", &["Space"], "mark an identity, to compare it with another one", None),
+    entry(Command::CompareMarked, "compare-marked", &["v"], "compare the two marked identities", None),
+    entry(Command::Pin, "pin", &["m"], "pin the row as evidence; on Evidence, take the pin away", None),
+    entry(Command::PinNote, "pin-note", &["M"], "pin it with a note", None),
+    entry(Command::Suppose, "hypothesis", &["H"], "add a hypothesis that pins speak for or against", None),
+    entry(Command::Supports, "speaks-for", &[">"], "the pin speaks for a hypothesis", None),
+    entry(Command::Refutes, "speaks-against", &["<"], "the pin speaks against a hypothesis", None),
+    entry(Command::Sort, "sort", &["s"], "show the rows in another order", None),
+    entry(Command::ZoomIn, "zoom", &["z"], "half the time around the row under the cursor", None),
+    entry(Command::ZoomOut, "zoom-out", &["Z"], "twice the time", None),
+    entry(Command::Time, "time", &["t"], "go to a time: 03:07, +30s, 2026-05-04T13:00:00Z", None),
+    entry(Command::Larger, "larger", &["+"], "a larger pane beside the list", None),
+    entry(Command::Smaller, "smaller", &["_"], "a smaller pane, or none", None),
+    entry(Command::Privacy, "privacy", &["p"], "hide values on the screen; equal ones look equal", None),
+    entry(Command::Freeze, "freeze", &["Ctrl-f"], "keep the screen as it is; again to go on", None),
+    entry(Command::Undo, "undo", &["u"], "take the last change of the view back", None),
     entry(Command::Lens('1'), "now", &["1"], "what is wrong now", None),
     entry(Command::Lens('2'), "story", &["2"], "the story of one identity", None),
     entry(Command::Lens('3'), "trace", &["3"], "its spans as a waterfall, with the critical path", None),
     entry(Command::Lens('4'), "logs", &["4"], "its log lines, patterns folded", None),
     entry(Command::Lens('5'), "queues", &["5"], "consumer groups and their partitions", None),
+    entry(Command::Lens('7'), "compare", &["7"], "two marked identities side by side", None),
+    entry(Command::Lens('8'), "evidence", &["8"], "pinned rows, and hypotheses that they speak for or against", None),
     entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),
     entry(Command::Lens('0'), "help", &["?", "0"], "the keys of this screen", Some("help")),
     entry(Command::Refresh, "refresh", &["R"], "ask the sources again", None),

@@ -2,14 +2,21 @@
 
 use super::command::Command;
 use super::engine::Dealings;
+use super::evidence::Evidence;
 use super::keys::KeyMap;
-use crate::export::waterfall::{Folding, Waterfall};
-use crate::model::{Case, Now, SafeText};
+use super::veil::Veil;
+use crate::export::compare::Comparison;
+pub use crate::export::waterfall::Folding;
+use crate::export::waterfall::Waterfall;
+use crate::model::case::Progress;
+use crate::model::id::Recognised;
+use crate::model::{Case, Now, SafeText, Window};
 use jiff::tz::TimeZone;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Everything that screens draw from.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any combination occurs")]
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The present.
@@ -34,13 +41,38 @@ pub struct Facts {
     pub zone: TimeZone,
     /// The keys.
     pub keys: KeyMap,
+    /// The stretch of time that is shown, when it is not all of it; the same on every screen about the identity.
+    pub zoom: Option<Window>,
+    /// Place of the order in which the screen shows its rows, in what the screen offers.
+    pub order: usize,
+    /// Whether values are hidden.
+    pub is_veiled: bool,
+    /// What hides them.
+    pub veil: Veil,
+    /// Marked identities, the older one first.
+    pub marks: Vec<SafeText>,
+    /// The two that are compared; none before that.
+    pub pair: Vec<Side>,
+    /// What both of them say, made when first looked at.
+    comparison: OnceCell<Option<Arc<Comparison>>>,
+    /// What the person has pinned.
+    pub evidence: Evidence,
     /// Commands that cannot be used on the screen that help was asked from, with the reason.
     pub refusals: Vec<(Command, &'static str)>,
 }
 
+/// One side of a comparison.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// Whose story it is.
+    pub anchor: Recognised,
+    /// The story, when it was told.
+    pub case: Option<Arc<Case>>,
+}
+
 impl Facts {
     /// Returns what is known at the start.
-    pub fn new(zone: TimeZone, keys: KeyMap) -> Self {
+    pub fn new(zone: TimeZone, keys: KeyMap, veil: Veil) -> Self {
         Self {
             now: None,
             is_reading: false,
@@ -53,6 +85,14 @@ impl Facts {
             waterfall: OnceCell::new(),
             zone,
             keys,
+            zoom: None,
+            order: 0,
+            is_veiled: false,
+            veil,
+            marks: Vec::new(),
+            pair: Vec::new(),
+            comparison: OnceCell::new(),
+            evidence: Evidence::default(),
             refusals: Vec::new(),
         }
     }
@@ -105,6 +145,47 @@ impl Facts {
             self.waterfall = OnceCell::new();
         }
         changed
+    }
+
+    /// Returns how what repeats is shown while nothing is searched.
+    pub fn folding(&self) -> Folding {
+        self.folding
+    }
+
+    /// Returns a value as it is to be shown: hidden word by word when values are.
+    pub fn value(&self, text: impl Into<SafeText>) -> SafeText {
+        let text = text.into();
+        if self.is_veiled { self.veil.whole(&text) } else { text }
+    }
+
+    /// Sets what is compared.
+    pub fn compare(&mut self, pair: Vec<Side>) {
+        self.pair = pair;
+        self.comparison = OnceCell::new();
+    }
+
+    /// Takes the story of a side of the comparison; returns whether it is one.
+    pub fn tell_side(&mut self, story: &Arc<Case>) -> bool {
+        let mut taken = false;
+        for side in self.pair.iter_mut().filter(|side| side.anchor == story.anchor) {
+            side.case = Some(Arc::clone(story));
+            taken = true;
+        }
+        if taken {
+            self.comparison = OnceCell::new();
+        }
+        taken
+    }
+
+    /// Returns what both sides say, once both are told.
+    pub fn comparison(&self) -> Option<Arc<Comparison>> {
+        let [a, b] = &self.pair[..] else { return None };
+        let (a, b) = (a.case.as_ref()?, b.case.as_ref()?);
+        // A side that is still being told changes with every answer.
+        if [a, b].iter().any(|case| matches!(case.progress, Progress::Running { .. })) {
+            return None;
+        }
+        self.comparison.get_or_init(|| Some(Arc::new(Comparison::of(a, b)))).clone()
     }
 
     /// Says whether what repeats is folded.

@@ -40,10 +40,18 @@ pub fn play<E: Engine>(
     for press in script {
         app.take(Input::Key(press.event()));
         settle(app);
-        screen = shown(app, columns, rows);
-        if let Some(Wish::End(_)) = app.wish() {
-            break;
+        match app.wish() {
+            Some(Wish::End(_)) => {
+                screen = shown(app, columns, rows);
+                break;
+            }
+            Some(Wish::Copy(lines)) => {
+                let bytes = lines.iter().map(|line| line.as_str().len() + 1).sum::<usize>() - 1;
+                app.take(Input::Said(format!("{bytes} bytes; there is no terminal that could take them").into()));
+            }
+            Some(Wish::Suspend | Wish::Repaint) | None => {}
         }
+        screen = shown(app, columns, rows);
     }
     screen
 }

@@ -11,6 +11,7 @@
 pub mod app;
 pub mod command;
 pub mod engine;
+pub mod evidence;
 pub mod facts;
 pub mod filter;
 pub mod headless;
@@ -19,3 +20,4 @@ pub mod look;
 pub mod screens;
 pub mod stage;
 pub mod terminal;
+pub mod veil;

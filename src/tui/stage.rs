@@ -24,6 +24,8 @@ pub enum Input {
     },
     /// The bell was rung: a source has answered.
     Rang,
+    /// What became of a wish.
+    Said(SafeText),
 }
 
 /// What the console wishes of its terminal.
@@ -33,6 +35,8 @@ pub enum Wish {
     End(Vec<SafeText>),
     /// To be stopped like any job of the shell, and to go on later.
     Suspend,
+    /// To have lines copied; what became of it is an [`Input::Said`].
+    Copy(Vec<SafeText>),
     /// To have every cell sent again, because something else has written on the screen.
     Repaint,
 }

@@ -103,6 +103,8 @@ fn main() {
             keys: KeyMap::default(),
             anchor: recognise("ord-1"),
             offers: Vec::new(),
+            invocation: SafeText::default(),
+            veil: 7,
         };
         let pen = Pen::new(&theme, Depth::Palette, Signs::UNICODE);
         let mut app = App::new(Told(Arc::new(story(rows))), pen, start);

@@ -17,11 +17,11 @@ fn the_page_of_the_documentation_is_the_built_in_map() {
 #[test]
 fn the_live_map_says_where_each_binding_comes_from() {
     let home = TempDir::new().unwrap();
-    config(&home, "[keys]\npreset = \"vim\"\nfollow = \"F\"\ndoctor = \"none\"\n");
+    config(&home, "[keys]\npreset = \"vim\"\nfollow = \"Ctrl-g\"\ndoctor = \"none\"\n");
     let plain = text(&run(&home, &["keys"], &[]).stdout);
     let line =
         |word: &str| plain.lines().find(|line| line.contains(word)).unwrap_or_else(|| panic!("{word} in {plain}"));
-    assert!(line(" follow ").starts_with("F ") && line(" follow ").contains("config.toml:3"), "{plain}");
+    assert!(line(" follow ").starts_with("Ctrl-g ") && line(" follow ").contains("config.toml:3"), "{plain}");
     assert!(line(" doctor ").starts_with("none "), "{plain}");
     assert!(line(" page-down ").ends_with("(preset vim)"), "{plain}");
     assert!(!line(" fold ").contains('('), "what is built in needs no place: {plain}");
@@ -50,11 +50,20 @@ fn mistakes_in_keys_come_together_with_those_of_the_rest() {
 #[test]
 fn the_console_obeys_the_live_map_and_shows_it() {
     let home = TempDir::new().unwrap();
-    config(&home, "[keys]\nhelp = \"H\"\n");
+    config(&home, "[keys]\nhelp = \"V\"\n");
     let shown = |keys: &str| {
         let asked = ["--print", "text", "--kafka", "127.0.0.1:1", "--keys", keys];
         text(&run(&home, &asked, &[]).stdout)
     };
-    assert!(shown("H").contains("[0 Help]") && shown("H").contains("H help"), "{}", shown("H"));
-    assert!(shown("?").contains("has no meaning here; H shows the keys"), "{}", shown("?"));
+    assert!(shown("V").contains("[0 Help]") && shown("V").contains("V help"), "{}", shown("V"));
+    assert!(shown("?").contains("has no meaning here; V shows the keys"), "{}", shown("?"));
+}
+
+#[test]
+fn the_example_of_the_documentation_has_no_mistakes() {
+    let text = include_str!("../../docs/connecting.md");
+    let blocks = text.split("```toml\n").filter_map(|block| block.split("```").next());
+    let example = blocks.into_iter().find(|block| block.starts_with("[keys]")).expect("there is one");
+    let map = KeyMap::of(&hopscope::config::bindings::read("example", example));
+    assert!(map.is_ok_and(|map| map != KeyMap::default()), "{example}");
 }

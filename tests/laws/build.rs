@@ -32,13 +32,14 @@ pub struct S {
     pub failed: bool,
     pub attributes: Vec<(&'static str, String)>,
     pub exception: Option<&'static str>,
+    pub stack: &'static str,
     pub links: Vec<(u128, u64)>,
 }
 
 pub fn span(trace: u128, id: u64, parent: u64, service: &'static str, kind: SpanKind, at: i64, took: i64) -> S {
     let name = format!("op-{service}");
     let (failed, attributes, exception, links) = (false, Vec::new(), None, Vec::new());
-    S { trace, id, parent, service, name, kind, at, took, failed, attributes, exception, links }
+    S { trace, id, parent, service, name, kind, at, took, failed, attributes, exception, stack: "", links }
 }
 
 impl S {
@@ -82,18 +83,24 @@ pub struct World {
     pub records: Vec<Record>,
     /// Groups with the offset that each has committed in partition 0 of a topic.
     pub commits: Vec<(&'static str, &'static str, i64)>,
+    /// Whether texts that read like numbers are sent as numbers.
+    pub ints: bool,
 }
 
-pub fn store<'a>(spans: impl Iterator<Item = &'a S>) -> SpanStore {
+pub fn store<'a>(spans: impl Iterator<Item = &'a S>, ints: bool) -> SpanStore {
     let mut store = SpanStore::default();
     for span in spans {
         let process = store.process();
         store.process_service(process, span.service);
         for (name, value) in &span.attributes {
-            store.push_attribute(Place::Span, name, Value::Text(value));
+            let number = value.parse().ok().filter(|_| ints).map(Value::Int);
+            store.push_attribute(Place::Span, name, number.unwrap_or(Value::Text(value)));
         }
         if let Some(exception) = span.exception {
             store.push_attribute(Place::Event, "exception.type", Value::Text(exception));
+            if !span.stack.is_empty() {
+                store.push_attribute(Place::Event, "exception.stacktrace", Value::Text(span.stack));
+            }
             store.push_event(ms(span.at), "exception");
         }
         for (trace, linked) in &span.links {
@@ -165,14 +172,16 @@ impl World {
             });
         }
         let rows = match &query.ask {
-            Ask::Trace(trace) => Rows::Spans(Box::new(store(self.spans.iter().filter(|span| span.trace == trace.0)))),
+            Ask::Trace(trace) => {
+                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| span.trace == trace.0), self.ints)))
+            }
             Ask::FindSpans { service, tag: Some((name, value)), .. } => {
                 let hit = |span: &&S| {
                     span.service == service.as_str()
                         && span.attributes.iter().any(|(n, v)| n == name && v == value.as_str())
                 };
                 let traces: Vec<u128> = self.spans.iter().filter(hit).map(|span| span.trace).collect();
-                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)))))
+                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)), self.ints)))
             }
             Ask::FindAnywhere { any, .. } => {
                 let carries = |span: &S, (name, value): &(SmolStr, SmolStr)| {
@@ -180,7 +189,7 @@ impl World {
                 };
                 let hit = |span: &&S| any.iter().any(|all| all.iter().all(|pair| carries(span, pair)));
                 let traces: Vec<u128> = self.spans.iter().filter(hit).map(|span| span.trace).collect();
-                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)))))
+                Rows::Spans(Box::new(store(self.spans.iter().filter(|span| traces.contains(&span.trace)), self.ints)))
             }
             Ask::FindSpans { .. } | Ask::FindErrors { .. } => Rows::Spans(Box::default()),
             Ask::Services => Rows::Services(self.spans.iter().map(|span| span.service.into()).collect()),

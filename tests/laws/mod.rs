@@ -3,6 +3,8 @@
 mod build;
 mod grouping;
 mod holds;
+mod metamorphic;
+mod observed;
 mod paths;
 mod settlements;
 mod unplaced;

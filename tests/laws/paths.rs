@@ -255,7 +255,7 @@ fn rows_that_are_still_arriving_name_no_request() {
     let anchor = recognise(&TraceId(T).to_string()).expect("an anchor");
     let mut hunt = Hunt::new(anchor, Settings::new(super::build::ms(600_000), USUAL.to_vec()));
     let Step::Ask(queries) = hunt.next() else { panic!("something is asked") };
-    let spans = super::build::store(poisoned().spans.iter());
+    let spans = super::build::store(poisoned().spans.iter(), false);
     hunt.glimpse(queries[0].number, hopscope::model::Rows::Spans(Box::new(spans)));
     let case = hunt.case();
     let row = case.rows().iter().next().expect("a row");

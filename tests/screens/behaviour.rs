@@ -144,7 +144,7 @@ fn jumps_land_on_what_they_name() {
 fn every_command_has_a_key_that_reaches_it_and_a_line_of_help() {
     let mut app = app(Answers::All, None, Look::Dark);
     press(&mut app, "?");
-    let help = headless::write(&headless::shown(&mut app, 100, 60), Form::Text);
+    let help = headless::write(&headless::shown(&mut app, 100, 90), Form::Text);
     for entry in COMMANDS {
         assert!(help.contains(entry.name), "{} is not in the help", entry.name);
     }

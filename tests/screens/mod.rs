@@ -7,13 +7,15 @@
 
 mod behaviour;
 mod emulator;
+mod keys;
 pub mod library;
+mod tutorial;
 
 use hopscope::model::SafeText;
 use hopscope::model::id::recognise;
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::headless::{self, Form};
-use hopscope::tui::keys::{self, KeyMap};
+use hopscope::tui::keys::{self as written, KeyMap};
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
 use jiff::tz::TimeZone;
 use library::{Answers, Shelf, library};
@@ -26,16 +28,31 @@ enum Look {
     Mono,
 }
 
+/// The console on Now, with these keys.
+fn with_keys(keys: KeyMap) -> App<Shelf> {
+    let pen = Pen::new(&themes::built_in("dark").unwrap(), Depth::True, Signs::UNICODE);
+    App::new(Shelf::of(Answers::All), pen, Start { keys, ..start(None) })
+}
+
+fn start(id: Option<&str>) -> Start {
+    Start {
+        name: SafeText::own("test"),
+        zone: TimeZone::UTC,
+        keys: KeyMap::default(),
+        anchor: id.map(|id| recognise(id).unwrap()),
+        offers: Vec::new(),
+        invocation: SafeText::default(),
+        veil: 7,
+    }
+}
+
 fn app(answers: Answers, id: Option<&str>, look: Look) -> App<Shelf> {
     let pen = match look {
         Look::Dark => Pen::new(&themes::built_in("dark").unwrap(), Depth::True, Signs::UNICODE),
         Look::Palette => Pen::new(&themes::built_in("dark").unwrap(), Depth::Palette, Signs::UNICODE),
         Look::Mono => Pen::new(&themes::built_in("mono").unwrap(), Depth::None, Signs::ASCII),
     };
-    let anchor = id.map(|id| recognise(id).unwrap());
-    let keys = KeyMap::default();
-    let start = Start { name: SafeText::own("test"), zone: TimeZone::UTC, keys, anchor, offers: Vec::new() };
-    App::new(Shelf::of(answers), pen, start)
+    App::new(Shelf::of(answers), pen, start(id))
 }
 
 struct Shown<'a> {
@@ -54,7 +71,7 @@ const PLAIN: Shown<'static> =
 fn check(name: &str, shown: &Shown<'_>) {
     let id = (!shown.example.is_empty()).then(|| library().example(shown.example));
     let mut app = app(shown.answers, id.as_deref(), shown.look);
-    let screen = headless::play(&mut app, &keys::script(shown.keys).unwrap(), shown.size, || false);
+    let screen = headless::play(&mut app, &written::script(shown.keys).unwrap(), shown.size, || false);
     // How many bytes a source sent depends on which of two questions at once was first.
     let bytes = regex_lite::Regex::new(r"\d+ bytes received").unwrap();
     insta::assert_snapshot!(name, bytes.replace(&headless::write(&screen, shown.form), "N bytes received"));

@@ -108,7 +108,7 @@ impl Stage for Trial {
             Input::Rang if matches!(self.shown, Shown::LastWords) => loop {
                 std::thread::park();
             },
-            Input::Paste(_) | Input::Resized { .. } | Input::Rang => {}
+            Input::Paste(_) | Input::Resized { .. } | Input::Rang | Input::Said(_) => {}
         }
     }
 

@@ -1,6 +1,8 @@
 //! Draws the whole screen: bar, head, list, detail, bottom line.
 
 use super::App;
+use super::Form;
+use super::looks::PARTS;
 use super::prompt::{Kind, OFFERED};
 use crate::model::SafeText;
 use crate::model::now::Light;
@@ -14,7 +16,9 @@ use ratatui::layout::Rect;
 /// Smallest screen that makes sense.
 const LEAST: (u16, u16) = (40, 10);
 /// From here on list and detail stand side by side.
-const PANES: u16 = 100;
+pub(super) const PANES: u16 = 100;
+/// Other identifiers of a story that are hidden whatever they look like.
+const KNOWN: usize = 50;
 /// Lines of a description that are laid out.
 const LINES: usize = 2_000;
 
@@ -28,13 +32,12 @@ enum Names {
 impl<E: Engine> App<E> {
     /// Says whether the detail stands beside the list.
     pub(super) fn has_panes(&self) -> bool {
-        self.size.0 >= PANES
+        self.size.0 >= PANES && PARTS[self.part] < 6
     }
 
     /// Returns the width of the list when panes stand side by side.
     pub(super) fn list_width(&self) -> u16 {
-        // The story reads best when its list has the larger part.
-        self.size.0 - self.size.0 / 3
+        self.size.0 - self.size.0 * (6 - PARTS[self.part]) / 6
     }
 
     /// Returns the rows of the list.
@@ -71,7 +74,7 @@ impl<E: Engine> App<E> {
         let head = self.shown().head(&self.facts);
         let mut y = area.y + 1;
         for stripe in &head {
-            self.pen.stripe(buffer, Rect { y, height: 1, ..area }, stripe);
+            self.draw_stripe(buffer, Rect { y, height: 1, ..area }, stripe);
             y += 1;
         }
         let body = Rect { y, height: area.bottom().saturating_sub(y + 2), ..area };
@@ -84,7 +87,25 @@ impl<E: Engine> App<E> {
         } else {
             self.list(buffer, body);
         }
+        self.menu(buffer, body);
         self.foot(buffer, Rect { y: area.bottom() - 2, height: 2, ..area });
+    }
+
+    /// Draws a line of data, with its ids hidden when values are.
+    pub(super) fn draw_stripe(&self, buffer: &mut Buffer, place: Rect, stripe: &Stripe) {
+        if self.facts.is_veiled {
+            self.pen.stripe(buffer, place, &self.facts.veil.stripe(stripe, &self.known()));
+        } else {
+            self.pen.stripe(buffer, place, stripe);
+        }
+    }
+
+    /// Returns the texts that name what the story is about, whatever they look like.
+    fn known(&self) -> Vec<SafeText> {
+        let story = self.facts.story.iter();
+        let anchors = story.clone().map(|story| story.anchor.identity.to_string());
+        let aliases = story.flat_map(|story| &story.aliases).take(KNOWN).map(|alias| alias.identity.to_string());
+        anchors.chain(aliases).map(|text| SafeText::new(&text)).chain(self.facts.marks.iter().cloned()).collect()
     }
 
     /// The screens, and a lamp per source.
@@ -147,9 +168,14 @@ impl<E: Engine> App<E> {
             );
             return;
         }
+        let mut lines = Vec::with_capacity(usize::from(place.height));
         for (down, (item, has_cursor)) in view.visible(usize::from(place.height)).enumerate() {
             let line = Rect { y: place.y + down as u16, height: 1, ..place };
-            self.pen.stripe(buffer, line, &screen.stripe(&self.facts, item, room));
+            let stripe = screen.stripe(&self.facts, item, room);
+            lines.push((line, stripe, has_cursor));
+        }
+        for (line, stripe, has_cursor) in lines {
+            self.draw_stripe(buffer, line, &stripe);
             if has_cursor {
                 self.pen.lay(buffer, line, Role::Selection);
             }
@@ -170,7 +196,7 @@ impl<E: Engine> App<E> {
                 if y >= inner.bottom() {
                     return;
                 }
-                self.pen.stripe(buffer, Rect { y, height: 1, ..inner }, &line);
+                self.draw_stripe(buffer, Rect { y, height: 1, ..inner }, &line);
                 y += 1;
             }
         }
@@ -182,15 +208,25 @@ impl<E: Engine> App<E> {
             self.detail = None;
             return;
         };
-        let lines: Vec<Stripe> = SCREENS[self.screen]
-            .describe(&self.facts, item)
-            .iter()
-            .take(LINES)
-            .flat_map(|stripe| stripe.wrapped(usize::from(place.width), 4))
-            .collect();
+        let screen = SCREENS[self.screen];
+        let told = match detail.form {
+            Form::Described => screen.describe(&self.facts, item),
+            Form::Raw => {
+                let raw = screen.raw(&self.facts, item).unwrap_or_default();
+                // Every word of it may be a value.
+                if self.facts.is_veiled {
+                    raw.iter().map(|line| self.facts.veil.whole_stripe(line)).collect()
+                } else {
+                    raw
+                }
+            }
+        };
+        let lines: Vec<Stripe> =
+            told.iter().take(LINES).flat_map(|stripe| stripe.wrapped(usize::from(place.width), 4)).collect();
         detail.top = detail.top.min(lines.len().saturating_sub(usize::from(place.height)));
-        for (down, line) in lines.iter().skip(detail.top).take(usize::from(place.height)).enumerate() {
-            self.pen.stripe(buffer, Rect { y: place.y + down as u16, height: 1, ..place }, line);
+        let top = detail.top;
+        for (down, line) in lines.iter().skip(top).take(usize::from(place.height)).enumerate() {
+            self.draw_stripe(buffer, Rect { y: place.y + down as u16, height: 1, ..place }, line);
         }
     }
 
@@ -203,6 +239,19 @@ impl<E: Engine> App<E> {
         let view = &self.views[self.screen];
         let (at, all) = view.counts();
         let mut tags = Stripe::default();
+        if self.is_frozen {
+            tags.push(" frozen ", Role::Warn);
+        }
+        if self.facts.is_veiled {
+            tags.push(" values hidden ", Role::Warn);
+        }
+        if let Some(zoom) = self.facts.zoom.filter(|_| matches!(self.shown().digit(), '2'..='4')) {
+            let zone = &self.facts.zone;
+            tags.push(format!(" {} to {} ", zoom.from.clock(zone), zoom.until.clock(zone)), Role::Warn);
+        }
+        if let Some(order) = self.shown().orders().get(view.order).filter(|_| view.order > 0) {
+            tags.push(format!(" {order} "), Role::Info);
+        }
         if view.faults {
             tags.push(" faults only ", Role::Warn);
         }
@@ -244,6 +293,8 @@ impl<E: Engine> App<E> {
         let sign = match prompt.kind {
             Kind::Filter => "/",
             Kind::Go => ":",
+            Kind::Note => "note ",
+            Kind::Time => "time ",
         };
         let mut stripe = Stripe::of(sign, Role::Focus)
             .and(before, Role::Text)
@@ -252,6 +303,8 @@ impl<E: Engine> App<E> {
         let says = match prompt.kind {
             Kind::Filter => "  Enter keeps, Esc shows everything".to_owned(),
             Kind::Go => format!("  {}", prompt.says()),
+            Kind::Note => "  Enter pins the row with this note".to_owned(),
+            Kind::Time => "  03:07, 03:07:02.5, +30s, -5m or an instant".to_owned(),
         };
         stripe.push(says, Role::Dim);
         self.pen.stripe(buffer, lower, &stripe);

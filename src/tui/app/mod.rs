@@ -3,20 +3,27 @@
 //! Owns the reaction to every key and the drawing of the whole screen. It asks the engine and reads what is published;
 //! it waits for nothing, knows no clock and does no input or output, so a test drives it with keys and looks at cells.
 
+mod around;
 mod draw;
+mod looks;
+pub mod menu;
 pub mod prompt;
 mod update;
 pub mod view;
+
+pub use around::quoted;
 
 use super::command::Command;
 use super::engine::Engine;
 use super::facts::Facts;
 use super::keys::KeyMap;
 use super::look::Pen;
-use super::screens::{Room, SCREENS, Screen};
+use super::screens::{Item, Room, SCREENS, Screen, Subject};
 use super::stage::{Input, Stage, Wish};
+use super::veil::Veil;
 use crate::model::id::Recognised;
-use crate::model::{Case, SafeText};
+use crate::model::journey::Fact;
+use crate::model::{Case, SafeText, Timestamp};
 use jiff::tz::TimeZone;
 use prompt::Prompt;
 use ratatui::Frame;
@@ -29,6 +36,7 @@ const KEPT: usize = 8;
 const VISITS: usize = 50;
 
 /// The console.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any combination occurs")]
 pub struct App<E> {
     engine: E,
     facts: Facts,
@@ -45,6 +53,16 @@ pub struct App<E> {
     visit: usize,
     stories: Vec<Arc<Case>>,
     message: Option<SafeText>,
+    menu: Option<menu::Menu>,
+    /// Changes of the view, the newest last.
+    undo: Vec<looks::Looks>,
+    /// How things were looked at when the filter's prompt was opened.
+    before: Option<looks::Looks>,
+    /// How wide the list is: a place in [`looks::PARTS`].
+    part: usize,
+    is_frozen: bool,
+    /// What stands behind `hopscope VERB` so that a command asks the same sources.
+    invocation: SafeText,
     size: (u16, u16),
     is_stale: bool,
     is_changed: bool,
@@ -58,6 +76,16 @@ pub struct App<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Detail {
     top: usize,
+    form: Form,
+}
+
+/// What is shown of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// What is known about it.
+    Described,
+    /// What the source sent.
+    Raw,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -86,6 +114,10 @@ pub struct Start {
     pub anchor: Option<Recognised>,
     /// Identities worth trying, each with what it shows; the prompt offers them first.
     pub offers: Vec<(SafeText, SafeText)>,
+    /// What stands behind `hopscope VERB` so that a command asks the same sources; begins with a blank, or is empty.
+    pub invocation: SafeText,
+    /// The key of the privacy mask, another one in every run.
+    pub veil: u64,
 }
 
 impl<E: Engine> App<E> {
@@ -94,7 +126,7 @@ impl<E: Engine> App<E> {
         engine.read_now();
         let mut app = Self {
             engine,
-            facts: Facts::new(start.zone, start.keys),
+            facts: Facts::new(start.zone, start.keys, Veil::new(start.veil)),
             pen,
             views: SCREENS.iter().map(|_| View::default()).collect(),
             screen: 0,
@@ -106,6 +138,12 @@ impl<E: Engine> App<E> {
             visit: 0,
             stories: Vec::new(),
             message: None,
+            menu: None,
+            undo: Vec::new(),
+            before: None,
+            part: looks::USUAL,
+            is_frozen: false,
+            invocation: start.invocation,
             size: (80, 24),
             is_stale: true,
             is_changed: true,
@@ -140,7 +178,8 @@ impl<E: Engine> App<E> {
 
     /// Takes over what the engine knows by now.
     fn catch_up(&mut self) {
-        if !std::mem::take(&mut self.is_stale) {
+        // What is frozen stays stale until it goes on.
+        if self.is_frozen || !std::mem::take(&mut self.is_stale) {
             return;
         }
         let (story, present) = (self.engine.story(), self.engine.present());
@@ -150,6 +189,7 @@ impl<E: Engine> App<E> {
         if let Some(story) =
             story.filter(|story| self.facts.story.as_ref().is_none_or(|known| !Arc::ptr_eq(known, story)))
         {
+            self.tell_side(&story);
             // A story from history stays until the person asks for another one.
             if self.anchor().is_none_or(|anchor| anchor == story.anchor) {
                 self.remember(&story);
@@ -159,6 +199,9 @@ impl<E: Engine> App<E> {
         if present.is_some() {
             self.facts.now = present;
         }
+        if was_following && !self.facts.is_following {
+            self.follow_side();
+        }
         if was_following && self.facts.is_cut_by_budget() {
             self.tell("budget spent, this is a part: {budget} raises it, {refresh} then asks everything again");
         }
@@ -167,6 +210,7 @@ impl<E: Engine> App<E> {
 
     fn renew(&mut self) {
         self.facts.search(!self.views[self.screen].filter.is_empty());
+        self.facts.order = self.views[self.screen].order;
         let (screen, room) = (self.shown(), self.room());
         self.views[self.screen].renew(screen, &self.facts, room);
     }
@@ -186,6 +230,7 @@ impl<E: Engine> App<E> {
 
     fn follow(&mut self, anchor: Recognised) {
         self.facts.tell(None);
+        (self.facts.zoom, self.is_frozen) = (None, false);
         self.engine.follow(anchor.clone());
         self.is_stale = true;
         let story = SCREENS.iter().position(|screen| screen.digit() == '2').expect("there is a story screen");
@@ -243,11 +288,45 @@ impl<E: Engine> App<E> {
     fn refusal(&self, command: Command) -> Option<&'static str> {
         let view = &self.views[self.screen];
         let under = view.item();
+        let has_times = || view.items().iter().any(|item| item.at != Timestamp(0));
+        let is_pin = || matches!(under, Some(Item { subject: Subject::Pinned(_), .. }));
         match command {
+            Command::Follow | Command::Refresh | Command::Examine if self.is_frozen => {
+                Some("the screen is frozen: {freeze} goes on")
+            }
+            Command::Link => (!matches!(self.fact(), Some(Fact::Span(_))))
+                .then_some("this row is no span, and links lead from span to span"),
+            Command::Raw => under
+                .and_then(|item| self.shown().raw(&self.facts, item))
+                .is_none()
+                .then_some("no single answer of a source stands behind this row; {sources} lists the requests"),
+            Command::Questions => {
+                self.facts.story.is_none().then_some("no story is open: {follow} on a row, or {go} and paste an ID")
+            }
+            Command::Mark => self.identity().is_none().then_some("there is no identity under the cursor"),
+            Command::CompareMarked => {
+                (self.facts.marks.len() < 2).then_some("two identities are compared: {mark} marks one")
+            }
+            Command::Supports | Command::Refutes if !is_pin() => {
+                Some("pins speak for something, and this is none: {evidence} shows them")
+            }
+            Command::Supports | Command::Refutes => {
+                self.facts.evidence.hypotheses.is_empty().then_some("there is no hypothesis yet: {hypothesis} adds one")
+            }
+            Command::Sort => (self.shown().orders().len() < 2).then_some("the rows of this screen have one order"),
+            Command::ZoomOut if self.facts.zoom.is_none() => Some("all of the time is shown"),
+            Command::ZoomIn | Command::ZoomOut | Command::Time => {
+                (!has_times()).then_some("the rows of this screen have no times")
+            }
+            Command::Larger | Command::Smaller => (self.size.0 < draw::PANES)
+                .then_some("panes stand side by side from 100 columns on; {describe} describes a row"),
+            Command::Undo => self.undo.is_empty().then_some("the view is as it was at the start"),
             Command::Follow | Command::NextSame | Command::PreviousSame => {
                 under.and_then(|item| item.follow.as_ref()).is_none().then_some("there is no identity under the cursor")
             }
-            Command::Open | Command::Describe => under.is_none().then_some("there is nothing under the cursor"),
+            Command::Open | Command::Describe | Command::Pin | Command::PinNote => {
+                under.is_none().then_some("there is nothing under the cursor")
+            }
             Command::NextMatch | Command::PreviousMatch => {
                 self.drafts.filter.is_empty().then_some("nothing was filtered yet")
             }
@@ -273,6 +352,7 @@ impl<E: Engine> Stage for App<E> {
                 self.is_stale = true;
             }
             Input::Rang => self.is_stale = true,
+            Input::Said(text) => self.say(text),
         }
     }
 

@@ -19,6 +19,10 @@ pub enum Kind {
     Filter,
     /// `:`.
     Go,
+    /// A note for a pin.
+    Note,
+    /// A time to go to.
+    Time,
 }
 
 /// A prompt. What was typed stays when it is left, and is there again when it is opened.
@@ -64,6 +68,8 @@ pub enum Act {
     Follow(SafeText),
     /// Changes limits.
     Adjust(SafeText),
+    /// Adds a hypothesis.
+    Suppose(SafeText),
 }
 
 /// What a key did to a prompt.
@@ -124,7 +130,7 @@ impl Prompt {
 
     /// Returns what `:` offers for what is typed.
     pub fn offered(&self) -> Vec<&Choice> {
-        if self.kind == Kind::Filter {
+        if self.kind != Kind::Go {
             return Vec::new();
         }
         let typed = self.input.value().trim();
@@ -145,6 +151,9 @@ impl Prompt {
         if let Some(limits) = typed.strip_prefix("budget ").map(str::trim).filter(|limits| !limits.is_empty()) {
             return Some(Act::Adjust(SafeText::new(limits)));
         }
+        if let Some(hypothesis) = typed.strip_prefix("hypothesis ").map(str::trim).filter(|text| !text.is_empty()) {
+            return Some(Act::Suppose(SafeText::new(hypothesis)));
+        }
         let id = typed.strip_prefix("follow ").unwrap_or(typed);
         (!id.is_empty()).then(|| Act::Follow(SafeText::new(id)))
     }
@@ -155,6 +164,7 @@ impl Prompt {
             None => "type an ID or a command; Tab chooses".to_owned(),
             Some(Act::Run(command)) => format!("Enter: {}", command.entry().does),
             Some(Act::Adjust(_)) => "Enter: change the budget (requests, bytes, rows, time; loki.requests)".to_owned(),
+            Some(Act::Suppose(_)) => "Enter: add this hypothesis to the evidence".to_owned(),
             Some(Act::Follow(id)) => match recognise(id.as_str()) {
                 Some(anchor) => format!("Enter: follow this {}", anchor.kind),
                 None => "nothing to follow".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::prompt::{Act, Choice, Kind, Prompt, Typed, commands};
 use super::view::Way;
-use super::{App, Detail, Visit};
+use super::{App, Detail, Form, Visit};
 use crate::model::SafeText;
 use crate::model::id::recognise;
 use crate::model::journey::Mark;
@@ -23,6 +23,10 @@ impl<E: Engine> App<E> {
         if let Some(mut prompt) = self.prompt.take() {
             let typed = prompt.take(press);
             self.typed(prompt, &typed);
+            return;
+        }
+        if let Some(menu) = self.menu.take() {
+            self.press_in_menu(menu, press);
             return;
         }
         let Some(command) = self.facts.keys.command(press) else {
@@ -52,22 +56,27 @@ impl<E: Engine> App<E> {
         let (kind, act) = (prompt.kind, prompt.act());
         let draft = prompt.input.value().to_owned();
         match kind {
-            Kind::Filter => self.drafts.filter = draft,
-            Kind::Go => self.drafts.go = draft,
+            Kind::Filter => self.drafts.filter.clone_from(&draft),
+            Kind::Go => self.drafts.go.clone_from(&draft),
+            Kind::Note | Kind::Time => {}
         }
         match (typed, kind) {
             (Typed::On, _) => self.prompt = Some(prompt),
             (Typed::Left, Kind::Filter) => {
                 self.views[self.screen].filter = Filter::default();
                 self.sift();
+                self.keep_before();
                 return;
             }
-            (Typed::Left, Kind::Go) | (Typed::Done, Kind::Filter) => {}
+            (Typed::Left, _) | (Typed::Done, Kind::Filter) => {}
+            (Typed::Done, Kind::Note) => self.pin(&draft),
+            (Typed::Done, Kind::Time) => self.go_to_time(&draft),
             (Typed::Done, Kind::Go) => {
                 match act {
                     Some(Act::Run(command)) => self.run(command),
                     Some(Act::Follow(id)) => self.follow_text(&id),
                     Some(Act::Adjust(limits)) => self.adjust(limits.as_str()),
+                    Some(Act::Suppose(hypothesis)) => self.suppose(hypothesis),
                     None => {}
                 }
                 self.drafts.go.clear();
@@ -75,6 +84,16 @@ impl<E: Engine> App<E> {
         }
         if kind == Kind::Filter {
             self.apply_filter();
+            if *typed == Typed::Done {
+                self.keep_before();
+            }
+        }
+    }
+
+    /// Keeps what was before the filter's prompt was opened.
+    fn keep_before(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.keep(before);
         }
     }
 
@@ -86,7 +105,7 @@ impl<E: Engine> App<E> {
         self.sift();
     }
 
-    fn sift(&mut self) {
+    pub(super) fn sift(&mut self) {
         if self.facts.search(!self.views[self.screen].filter.is_empty()) {
             self.renew();
             return;
@@ -95,7 +114,7 @@ impl<E: Engine> App<E> {
         self.views[self.screen].sift(screen, &self.facts, room);
     }
 
-    fn follow_text(&mut self, id: &SafeText) {
+    pub(super) fn follow_text(&mut self, id: &SafeText) {
         match recognise(id.as_str()) {
             Some(anchor) => self.follow(anchor),
             None => self.say("there is nothing to follow"),
@@ -108,9 +127,20 @@ impl<E: Engine> App<E> {
             self.asked_to_leave = false;
         }
         if let Some(why) = self.refusal(command).filter(|_| command != Command::Cancel) {
-            self.say(why);
+            self.tell(why);
             return;
         }
+        let before = self.looks();
+        self.act(command);
+        match command {
+            // What is taken back is no change, and a filter is one when it is typed.
+            Command::Undo => {}
+            Command::Filter => self.before = Some(before),
+            _ => self.keep(before),
+        }
+    }
+
+    fn act(&mut self, command: Command) {
         let height = isize::try_from(self.body_height()).unwrap_or(1).max(2);
         match command {
             Command::Down => self.step(1),
@@ -122,7 +152,25 @@ impl<E: Engine> App<E> {
             Command::Top => self.step(isize::MIN / 2),
             Command::Bottom => self.step(isize::MAX / 2),
             Command::Open => self.open(),
-            Command::Describe => self.detail = Some(Detail { top: 0 }),
+            Command::Describe => self.detail = Some(Detail { top: 0, form: Form::Described }),
+            Command::Raw => self.raw(),
+            Command::Link => self.link(),
+            Command::Questions => self.questions(),
+            Command::Mark => self.mark(),
+            Command::CompareMarked => self.compare_marked(),
+            Command::Pin => self.pin_or_unpin(),
+            Command::PinNote => self.pin_with_note(),
+            Command::Suppose => self.prompt = Some(Prompt::new(Kind::Go, "hypothesis ", Vec::new())),
+            Command::Supports => self.speaks(true),
+            Command::Refutes => self.speaks(false),
+            Command::Copy => self.copy_menu(),
+            Command::Sort => self.sort(),
+            Command::ZoomIn | Command::ZoomOut => self.zoom(command),
+            Command::Time => self.prompt = Some(Prompt::new(Kind::Time, "", Vec::new())),
+            Command::Larger | Command::Smaller => self.resize(command),
+            Command::Privacy => self.veil(),
+            Command::Freeze => self.freeze(),
+            Command::Undo => self.take_back(),
             Command::Escape => {
                 self.back();
             }
@@ -130,6 +178,10 @@ impl<E: Engine> App<E> {
                 if !self.back() {
                     self.wish = Some(Wish::End(Vec::new()));
                 }
+            }
+            // Of evidence, all is left: it is kept nowhere else.
+            Command::QuitShowing if self.shown().digit() == '8' => {
+                self.wish = Some(Wish::End(self.facts.evidence.markdown()));
             }
             Command::QuitShowing => self.wish = Some(Wish::End(self.lines())),
             Command::Cancel => self.cancel(),
@@ -239,7 +291,7 @@ impl<E: Engine> App<E> {
                 self.go(self.last);
                 self.run(command);
             }
-            Some(_) => self.detail = Some(Detail { top: 0 }),
+            Some(_) => self.detail = Some(Detail { top: 0, form: Form::Described }),
             None => {}
         }
     }
@@ -252,6 +304,11 @@ impl<E: Engine> App<E> {
         }
         if !view.filter.is_empty() || view.faults {
             (view.filter, view.faults) = (Filter::default(), false);
+            self.sift();
+            return true;
+        }
+        if self.facts.zoom.is_some() && matches!(self.shown().digit(), '2'..='4') {
+            self.facts.zoom = None;
             self.sift();
             return true;
         }
@@ -294,13 +351,13 @@ impl<E: Engine> App<E> {
         self.catch_up();
     }
 
-    fn lens(&mut self, digit: char) {
+    pub(super) fn lens(&mut self, digit: char) {
         if let Some(place) = SCREENS.iter().position(|screen| screen.digit() == digit) {
             self.go(place);
         }
     }
 
-    fn go(&mut self, place: usize) {
+    pub(super) fn go(&mut self, place: usize) {
         if place == self.screen {
             self.detail = None;
             return;

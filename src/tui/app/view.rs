@@ -1,5 +1,6 @@
 //! The list of one screen: which items are shown, where the cursor is, what is scrolled away.
 
+use crate::model::Timestamp;
 use crate::model::journey::Mark;
 use crate::tui::facts::Facts;
 use crate::tui::filter::Filter;
@@ -22,6 +23,8 @@ pub struct View {
     pub filter: Filter,
     /// Whether only faults are shown.
     pub faults: bool,
+    /// Place of the order in what the screen offers.
+    pub order: usize,
 }
 
 /// Which rows a jump looks for.
@@ -46,12 +49,25 @@ impl View {
         self.settle(Way::Next);
     }
 
-    /// Puts the cursor on the item of a key, if it is shown.
-    pub fn seek(&mut self, key: u64) {
-        if let Some(place) = self.shown.iter().position(|at| self.items[*at as usize].key == key) {
+    /// Puts the cursor on the item of a key; says whether it is shown.
+    pub fn seek(&mut self, key: u64) -> bool {
+        let place = self.shown.iter().position(|at| self.items[*at as usize].key == key);
+        self.put(place)
+    }
+
+    /// Puts the cursor on the earliest item at or after a time; says whether there is one.
+    pub fn seek_time(&mut self, time: Timestamp) -> bool {
+        let at = |place: &usize| self.items[self.shown[*place] as usize].at;
+        let place = (0..self.shown.len()).filter(|place| at(place) >= time && at(place) != Timestamp(0)).min_by_key(at);
+        self.put(place)
+    }
+
+    fn put(&mut self, place: Option<usize>) -> bool {
+        if let Some(place) = place {
             (self.cursor, self.moved) = (place, true);
             self.settle(Way::Next);
         }
+        place.is_some()
     }
 
     /// Applies filter and faults again.
@@ -67,7 +83,11 @@ impl View {
                 continue;
             }
             let is_fault = matches!(item.mark, Mark::Warn | Mark::Error);
+            let is_near = facts.zoom.is_none_or(|zoom| {
+                item.at == Timestamp(0) || item.at <= zoom.until && item.at.plus(item.length) >= zoom.from
+            });
             let fits = (!self.faults || is_fault)
+                && is_near
                 && (self.filter.is_empty() || passes(&screen.stripe(facts, item, wide).text()));
             if fits {
                 self.shown.extend(heading.take());

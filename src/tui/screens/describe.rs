@@ -236,7 +236,7 @@ fn row(case: &Case, row: &Row<'_>, facts: &Facts) -> Vec<Stripe> {
     lines.push(Stripe::default());
     match row.fact {
         Some(Fact::Span(at)) => span(case, at, facts, &mut lines),
-        Some(Fact::Line(at)) => line(case, at, &mut lines),
+        Some(Fact::Line(at)) => line(case, at, facts, &mut lines),
         Some(Fact::Record(at)) => {
             if let Some(found) = case.records.get(at as usize) {
                 record(found, facts, &mut lines);
@@ -277,24 +277,24 @@ fn span(case: &Case, at: SpanRow, facts: &Facts, lines: &mut Vec<Stripe>) {
         lines.push(field("link", format!("{trace} {linked}")));
     }
     for (name, value) in span.attributes().take(MOST) {
-        pair(name, &value.text(), lines);
+        pair(facts, name, &value.text(), lines);
     }
     for event in span.events().take(MOST) {
         let after = event.at.since(span.start()).human();
         lines.push(field("event", format!("{} after {after}", event.name)));
         for (name, value) in event.attributes().take(MOST) {
-            pair(name, &value.text(), lines);
+            pair(facts, name, &value.text(), lines);
         }
     }
     lines.push(title("resource"));
     for (name, value) in span.resource().take(MOST) {
-        pair(name, &value.text(), lines);
+        pair(facts, name, &value.text(), lines);
     }
     lines.push(field("began", span.start().date_clock(&facts.zone)));
 }
 
 /// A name and a value that may hold several lines.
-fn pair(name: &str, value: &str, lines: &mut Vec<Stripe>) {
+fn pair(facts: &Facts, name: &str, value: &str, lines: &mut Vec<Stripe>) {
     for (at, part) in text::lines(value).take(MOST).enumerate() {
         let mut stripe = Stripe::of("  ", Role::Dim);
         if at == 0 {
@@ -303,21 +303,21 @@ fn pair(name: &str, value: &str, lines: &mut Vec<Stripe>) {
         } else {
             stripe.push("    ", Role::Dim);
         }
-        stripe.push(part, Role::Text);
+        stripe.push(facts.value(part), Role::Text);
         lines.push(stripe);
     }
 }
 
-fn line(case: &Case, at: LineRow, lines: &mut Vec<Stripe>) {
+fn line(case: &Case, at: LineRow, facts: &Facts, lines: &mut Vec<Stripe>) {
     let line = case.lines.line(at);
     lines.push(title("log line"));
-    lines.extend(text::lines(line.text()).take(MOST).map(|part| Stripe::of(part, Role::Text)));
+    lines.extend(text::lines(line.text()).take(MOST).map(|part| Stripe::of(facts.value(part), Role::Text)));
     for (heading, fields) in [("labels", line.labels().collect::<Vec<_>>()), ("metadata", line.metadata().collect())] {
         if !fields.is_empty() {
             lines.push(title(heading));
         }
         for (name, value) in fields {
-            pair(name, value, lines);
+            pair(facts, name, value, lines);
         }
     }
 }
@@ -328,19 +328,20 @@ fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
     };
     lines.push(title(format!("record {}", record.coordinate)));
     lines.push(field("written", format!("{} ({:?})", record.timestamp.date_clock(&facts.zone), record.clock)));
-    lines.push(field("key", shown(record.key.as_ref())));
+    lines.push(field("key", facts.value(shown(record.key.as_ref()))));
     for header in record.headers.iter().take(MOST) {
-        pair(SafeText::from_bytes(&header.key).as_str(), header.shown().as_str(), lines);
+        pair(facts, SafeText::from_bytes(&header.key).as_str(), header.shown().as_str(), lines);
     }
     lines.push(title("value"));
     match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
         None => lines.push(Stripe::of("(null: a tombstone)", Role::Dim)),
         Some((value, Err(_))) => {
             lines.push(Stripe::of(format!("{} bytes, not UTF-8", value.len()), Role::Dim));
-            lines.push(Stripe::of(SafeText::from_bytes(&value[..value.len().min(4096)]), Role::Text));
+            let head = SafeText::from_bytes(&value[..value.len().min(4096)]);
+            lines.push(Stripe::of(facts.value(head), Role::Text));
         }
         Some((_, Ok(value))) => {
-            lines.extend(text::lines(value).take(MOST).map(|part| Stripe::of(part, Role::Text)));
+            lines.extend(text::lines(value).take(MOST).map(|part| Stripe::of(facts.value(part), Role::Text)));
             let more = value.lines().count().saturating_sub(MOST);
             if more > 0 {
                 lines.push(Stripe::of(format!("and {more} more lines; hopscope follow -o json shows all"), Role::Dim));

@@ -38,7 +38,7 @@ impl Screen for Help {
             .cell(&entry.name.into(), 17, Align::Left, role)
             .and(entry.does, role);
         if let Some((_, why)) = refusal {
-            stripe.push(format!(" (not now: {why})"), Role::Dim);
+            stripe.push(format!(" (not now: {})", facts.told(why)), Role::Dim);
         }
         stripe
     }

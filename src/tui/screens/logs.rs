@@ -45,9 +45,15 @@ impl Screen for Logs {
 
     fn items(&self, facts: &Facts) -> Vec<Item> {
         let Some(case) = &facts.story else { return Vec::new() };
-        let rows: Vec<(usize, Row<'_>)> = lines_of(case).collect();
+        let mut rows: Vec<(usize, Row<'_>)> = lines_of(case).collect();
+        match facts.order {
+            1 => rows.reverse(),
+            2 => rows.sort_by_key(|(_, row)| row.lane()),
+            _ => {}
+        }
         let shapes: Vec<u64> = rows.iter().map(|(_, row)| pattern(row)).collect();
-        let mut folded = if facts.is_folded() { repeats(&shapes) } else { Vec::new() }.into_iter().peekable();
+        let mut folded =
+            if facts.is_folded() && facts.order == 0 { repeats(&shapes) } else { Vec::new() }.into_iter().peekable();
         let mut items = Vec::with_capacity(rows.len());
         let mut covered = 0;
         for (place, (at, row)) in rows.iter().enumerate() {
@@ -55,12 +61,12 @@ impl Screen for Logs {
                 let worst = rows[fold.clone()].iter().map(|(_, row)| row.mark).max_by_key(|mark| grave(*mark));
                 let subject = Subject::Lines(*at, rows[fold.end - 1].0);
                 let key = hash(&("repeats", key_of(row)));
-                items.push(Item { mark: worst.unwrap_or(row.mark), ..Item::of(subject, key) });
+                items.push(Item { mark: worst.unwrap_or(row.mark), at: row.at, ..Item::of(subject, key) });
                 covered = fold.end;
             }
             if place >= covered {
                 let follow = row.follow();
-                items.push(Item { mark: row.mark, follow, ..Item::of(Subject::Row(*at), key_of(row)) });
+                items.push(Item { mark: row.mark, follow, at: row.at, ..Item::of(Subject::Row(*at), key_of(row)) });
             }
         }
         items
@@ -94,6 +100,10 @@ impl Screen for Logs {
             }
             subject => describe::story(facts, subject),
         }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &["oldest first, folded", "newest first", "by service"]
     }
 
     fn fact_of(&self, facts: &Facts, item: &Item) -> Option<Fact> {
@@ -136,5 +146,5 @@ fn line(row: &Row<'_>, facts: &Facts, room: Room) -> Stripe {
         .and(format!(" {} ", row.mark.sign()), role_of(row.mark))
         .cell(&SafeText::new(row.lane()), lane, Align::Left, Role::Info)
         .and(" ", Role::Dim)
-        .and(row.text(), if row.mark == Mark::Plain { Role::Text } else { role_of(row.mark) })
+        .and(facts.value(row.text()), if row.mark == Mark::Plain { Role::Text } else { role_of(row.mark) })
 }

@@ -5,25 +5,37 @@
 //! anything. Five states are told apart in every head: empty, waiting, partial, full, failed.
 //! Must not know: sources, keys beyond their help, the terminal. Copy `sources.rs` when adding a screen.
 
+pub mod compare;
 pub mod describe;
+pub mod evidence;
 pub mod fold;
 pub mod help;
 pub mod logs;
 pub mod now;
 pub mod queues;
+pub mod raw;
 pub mod sources;
 pub mod story;
 pub mod trace;
 
 use super::facts::Facts;
 use super::look::{Role, Stripe};
-use crate::model::SafeText;
 use crate::model::journey::{Fact, Mark};
+use crate::model::{Nanos, SafeText, Timestamp};
 use std::fmt;
 
 /// All screens, in the order of the bar.
-pub const SCREENS: &[&dyn Screen] =
-    &[&now::Now, &story::Story, &trace::Trace, &logs::Logs, &queues::Queues, &sources::Sources, &help::Help];
+pub const SCREENS: &[&dyn Screen] = &[
+    &now::Now,
+    &story::Story,
+    &trace::Trace,
+    &logs::Logs,
+    &queues::Queues,
+    &compare::Compare,
+    &evidence::Evidence,
+    &sources::Sources,
+    &help::Help,
+];
 
 /// One screen.
 pub trait Screen: Sync {
@@ -44,6 +56,16 @@ pub trait Screen: Sync {
 
     /// Returns everything known about one item.
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe>;
+
+    /// Returns what the source sent for one item, where one answer stands behind it.
+    fn raw(&self, facts: &Facts, item: &Item) -> Option<Vec<Stripe>> {
+        raw::of(facts.story.as_ref()?, self.fact_of(facts, item)?)
+    }
+
+    /// Returns the names of the orders that its rows can be shown in, the usual one first.
+    fn orders(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Returns the place in `shown` where the cursor stands until the person moves it.
     fn first(&self, _items: &[Item], _shown: &[u32]) -> Option<usize> {
@@ -109,6 +131,14 @@ pub enum Subject {
     Request(usize),
     /// A command.
     Key(usize),
+    /// Something that two stories are compared by.
+    Pair(usize),
+    /// An attribute that failing traces have and healthy ones do not, or the other way round.
+    Attribute(usize),
+    /// A hypothesis.
+    Hypothesis(usize),
+    /// A pinned row.
+    Pinned(usize),
 }
 
 /// One row of a list.
@@ -122,6 +152,10 @@ pub struct Item {
     pub is_attempt: bool,
     /// What `f` follows from here.
     pub follow: Option<SafeText>,
+    /// When it happened; zero when it has no time.
+    pub at: Timestamp,
+    /// How long it took.
+    pub length: Nanos,
     /// Equal for the same thing in the next state of the facts, so that the cursor stays on it.
     pub key: u64,
 }
@@ -140,7 +174,7 @@ pub struct Room {
 impl Item {
     /// Returns a plain item.
     pub fn of(subject: Subject, key: u64) -> Self {
-        Self { subject, mark: Mark::Plain, is_attempt: false, follow: None, key }
+        Self { subject, mark: Mark::Plain, is_attempt: false, follow: None, at: Timestamp(0), length: Nanos(0), key }
     }
 
     /// Returns a heading.

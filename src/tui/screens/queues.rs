@@ -3,6 +3,7 @@
 use super::hash;
 use super::{Item, Room, Screen, Subject, describe};
 use crate::model::journey::Mark;
+use crate::model::now::GroupLag;
 use crate::model::queue::{Commit, Group, QueueState};
 use crate::model::{Coordinate, SafeText};
 use crate::tui::facts::Facts;
@@ -42,7 +43,11 @@ impl Screen for Queues {
         let (Some(now), Some(queues)) = (&facts.now, state(facts)) else { return Vec::new() };
         let mut items = Vec::new();
         // The order of Now: the worst first.
-        for (place, row) in now.groups.iter().enumerate() {
+        let mut rows: Vec<(usize, &GroupLag)> = now.groups.iter().enumerate().collect();
+        if facts.order == 1 {
+            rows.sort_by_key(|(_, row)| &row.group);
+        }
+        for (place, row) in rows {
             let Some(at) = queues.groups.iter().position(|group| SafeText::new(&group.id) == row.group) else {
                 continue;
             };
@@ -57,7 +62,11 @@ impl Screen for Queues {
             items.push(Item { mark, follow: row.next.clone(), ..Item::of(Subject::Group(place), key) });
             let mut commits: Vec<usize> = (0..group.commits.len()).collect();
             let lag = |at: &usize| queues.lag(&group.commits[*at]).map_or(-1, |lag| lag.records);
-            commits.sort_by_cached_key(|at| (std::cmp::Reverse(lag(at)), *at));
+            if facts.order == 0 {
+                commits.sort_by_cached_key(|at| (std::cmp::Reverse(lag(at)), *at));
+            } else {
+                commits.sort_by_key(|at| (&group.commits[*at].topic, group.commits[*at].partition));
+            }
             for commit in commits {
                 let held = &group.commits[commit];
                 let item = Item::of(
@@ -90,6 +99,10 @@ impl Screen for Queues {
             }
             subject => describe::present(facts, subject),
         }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &["worst first", "by name"]
     }
 
     fn first(&self, items: &[Item], shown: &[u32]) -> Option<usize> {

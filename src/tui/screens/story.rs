@@ -60,7 +60,7 @@ impl Screen for Story {
         for (at, row) in case.rows().iter().enumerate() {
             if let Some((first, count, mark)) = folded.next_if(|(first, ..)| *first == at) {
                 let key = hash(&("repeats", key_of(&row)));
-                items.push(Item { mark, ..Item::of(Subject::Repeats(first, count), key) });
+                items.push(Item { mark, at: row.at, ..Item::of(Subject::Repeats(first, count), key) });
                 covered = first + count;
             }
             if at < covered {
@@ -74,6 +74,8 @@ impl Screen for Story {
                 mark: row.mark,
                 is_attempt: is_attempt(&row),
                 follow: row.follow(),
+                at: row.at,
+                length: row.duration.unwrap_or(Nanos(0)),
                 ..Item::of(Subject::Row(at), key_of(&row))
             });
         }
@@ -214,6 +216,16 @@ pub(super) fn key_of(row: &Row<'_>) -> u64 {
     hash(&(row.at, row.kind, row.parts()))
 }
 
+/// Returns what stays the same of a finding.
+pub fn key_of_finding(finding: &Finding) -> u64 {
+    hash(&(finding.code, finding.sentence.as_str()))
+}
+
+/// Returns what stays the same of a verdict that cannot tell.
+pub fn key_of_unknown(case: &Case, verdict: usize) -> u64 {
+    hash(&("cannot", case.verdicts[verdict].0.as_str()))
+}
+
 /// Returns a finding by its place.
 pub(super) fn finding_of(case: &Case, verdict: usize, at: usize) -> Option<&Finding> {
     match case.verdicts.get(verdict) {
@@ -301,11 +313,11 @@ fn findings(case: &Case, items: &mut Vec<Item>) {
             Severity::Warn => Mark::Warn,
             Severity::Info => Mark::Plain,
         };
-        let key = hash(&(finding.code, finding.sentence.as_str()));
+        let key = key_of_finding(finding);
         items.push(Item { mark, ..Item::of(Subject::Finding(verdict, at), key) });
     }
     for at in unknown {
-        let item = Item::of(Subject::Cannot(at), hash(&("cannot", case.verdicts[at].0.as_str())));
+        let item = Item::of(Subject::Cannot(at), key_of_unknown(case, at));
         items.push(Item { mark: Mark::Unknown, ..item });
     }
 }
@@ -347,7 +359,8 @@ fn row(told: &Row<'_>, facts: &Facts, room: Room) -> Stripe {
     // How a call ended stands at the end of its text, what a log line says at the beginning.
     let room = rest.saturating_sub(indent.len());
     let text = match told.kind {
-        RowKind::Line | RowKind::Gap => told.text(),
+        RowKind::Line => facts.value(told.text()),
+        RowKind::Gap => told.text(),
         _ => told.text().cut_middle(room),
     };
     stripe.and(indent, Role::Text).cell(&text, room, Align::Left, role).cell(&took.into(), 8, Align::Right, Role::Dim)

@@ -3,7 +3,7 @@
 use super::{Item, Room, Screen, Subject, describe, hash};
 use crate::export::waterfall::{Bar, BarKind, Tree};
 use crate::model::journey::{Fact, Mark};
-use crate::model::{Case, Nanos, SafeText, SpanRow, SpanStatus};
+use crate::model::{Case, Nanos, SafeText, SpanRow, SpanStatus, Window};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
@@ -50,18 +50,19 @@ impl Screen for Trace {
         let drawn = facts.waterfall();
         let item = |(at, bar): (usize, &Bar)| {
             let subject = Subject::Bar(at);
+            let timed = |item: Item| Item { at: bar.start, length: bar.length, ..item };
             match bar.kind {
                 BarKind::Trace => {
                     let trace = drawn.trees[bar.tree as usize].trace;
                     let follow = Some(SafeText::from(trace.to_string()));
-                    Item { follow, ..Item::of(subject, hash(&("trace", trace.0))) }
+                    timed(Item { follow, ..Item::of(subject, hash(&("trace", trace.0))) })
                 }
                 BarKind::Span(row) | BarKind::Fold(row, _) => {
                     let (mark, key) = (mark(case, row, bar), key_of(case, row));
-                    Item { mark, is_attempt: is_attempt(case, row), ..Item::of(subject, key) }
+                    timed(Item { mark, is_attempt: is_attempt(case, row), ..Item::of(subject, key) })
                 }
                 BarKind::Wait(row) => {
-                    Item { mark: Mark::Wait, ..Item::of(subject, hash(&("wait", key_of(case, row)))) }
+                    timed(Item { mark: Mark::Wait, ..Item::of(subject, hash(&("wait", key_of(case, row)))) })
                 }
             }
         };
@@ -83,7 +84,10 @@ impl Screen for Trace {
             .and(" ", Role::Dim)
             .cell(&bar.length.human().into(), TOOK, Align::Right, Role::Text)
             .and(" ", Role::Dim)
-            .and(line(tree, bar, axis), if item.mark == Mark::Plain && !bar.critical { Role::Dim } else { role })
+            .and(
+                line(facts.zoom.unwrap_or(tree.window), bar, axis),
+                if item.mark == Mark::Plain && !bar.critical { Role::Dim } else { role },
+            )
     }
 
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
@@ -151,12 +155,15 @@ fn words_of(case: &Case, tree: &Tree, bar: &Bar) -> SafeText {
     })
 }
 
-/// Draws a bar on an axis of that many cells; nothing is shorter than one cell.
-fn line(tree: &Tree, bar: &Bar, cells: usize) -> String {
-    let whole = tree.window.length().0.max(1);
+/// Draws a bar on an axis of that many cells for a stretch of time; nothing is shorter than one cell, and what lies beyond the
+/// ends is cut off.
+fn line(axis: Window, bar: &Bar, cells: usize) -> String {
+    let whole = axis.length().0.max(1);
     let scale = |at: Nanos| (i128::from(at.0.max(0)) * cells as i128 / i128::from(whole)) as usize;
-    let from = scale(bar.start.since(tree.window.from)).min(cells.saturating_sub(1));
-    let long = scale(bar.length).clamp(1, (cells - from).max(1));
+    let start = bar.start.max(axis.from);
+    let length = bar.start.plus(bar.length).since(start);
+    let from = scale(start.since(axis.from)).min(cells.saturating_sub(1));
+    let long = scale(length).clamp(1, (cells - from).max(1));
     let sign = match bar.kind {
         BarKind::Wait(_) => ".",
         BarKind::Trace => "-",

@@ -1,5 +1,6 @@
 //! What a terminal must be able to do before anything is written to it.
 
+use super::clipboard::Clipboard;
 use rustix::fs::{Mode, OFlags};
 use std::io::IsTerminal;
 
@@ -19,13 +20,16 @@ pub struct Settings {
     pub term: Option<String>,
     /// How far away it is.
     pub link: Link,
+    /// How a text reaches its clipboard.
+    pub clipboard: Clipboard,
 }
 
 impl Settings {
-    /// Reads `TERM` and `SSH_CONNECTION`.
+    /// Reads `TERM`, `SSH_CONNECTION`, `TMUX` and `STY`.
     pub fn from_environment() -> Self {
         let link = if std::env::var_os("SSH_CONNECTION").is_some() { Link::Remote } else { Link::Local };
-        Self { term: std::env::var_os("TERM").map(|term| term.to_string_lossy().into_owned()), link }
+        let clipboard = Clipboard::of(None, |name| std::env::var(name).ok());
+        Self { term: std::env::var_os("TERM").map(|term| term.to_string_lossy().into_owned()), link, clipboard }
     }
 }
 

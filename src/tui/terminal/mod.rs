@@ -10,6 +10,7 @@
 //! To add a mode of the terminal (mouse, focus): one sequence each in `guard::ENTER` and `guard::RESTORE`.
 
 mod canvas;
+mod clipboard;
 pub mod encode;
 mod fitness;
 mod guard;
@@ -18,5 +19,6 @@ mod run;
 mod signals;
 mod writer;
 
+pub use clipboard::Clipboard;
 pub use fitness::{Link, Settings, Unfit, check};
 pub use run::{Ended, play};

@@ -1,6 +1,7 @@
 //! The loop: wait, take everything that waits, draw at most once, and do nothing at all when nothing happens.
 
 use super::canvas::Canvas;
+use super::clipboard::{self, Clipboard};
 use super::fitness::{self, Link, Settings, Unfit};
 use super::guard::{ENTER, Guard};
 use super::writer::{self, Sheet};
@@ -87,6 +88,8 @@ pub fn play<S: Stage>(settings: &Settings, set_up: impl FnOnce(Bell) -> S) -> Re
         sheets,
         rang,
         link: settings.link,
+        clipboard: settings.clipboard,
+        before: Vec::new(),
         turn,
         size,
         repaint: true,
@@ -120,6 +123,9 @@ struct Run<S> {
     sheets: SyncSender<Sheet>,
     rang: Arc<AtomicBool>,
     link: Link,
+    clipboard: Clipboard,
+    /// Bytes that go out before the next frame.
+    before: Vec<u8>,
     turn: u64,
     size: (u16, u16),
     /// Everything has to be drawn, whatever the stage says.
@@ -155,6 +161,12 @@ impl<S: Stage> Run<S> {
                     }
                     Wish::Suspend => self.suspend(),
                     Wish::Repaint => self.restart_canvas(&[]),
+                    Wish::Copy(lines) => {
+                        let copied = clipboard::copy(&lines, self.clipboard, &clipboard::folder());
+                        // It goes out with the frame that tells of it.
+                        self.before.extend(copied.bytes);
+                        self.stage.take(Input::Said(copied.said));
+                    }
                 }
             }
         }
@@ -201,7 +213,8 @@ impl<S: Stage> Run<S> {
     }
 
     fn draw(&mut self) {
-        let bytes = self.canvas.draw(&mut self.stage);
+        let mut bytes = std::mem::take(&mut self.before);
+        bytes.extend(self.canvas.draw(&mut self.stage));
         self.repaint = false;
         self.writing = true;
         self.next = Instant::now() + self.pace;
