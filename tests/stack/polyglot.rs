@@ -99,8 +99,13 @@ impl<'a> Told<'a> {
             } else {
                 one(caller, line["ordinal"].as_u64().unwrap(), status, 1)
             };
-            if is_whole && !self.is_cut_off(line) {
+            // Spans of what a killed service answered may have died with it.
+            let may_have_lost_its_run = self.case.killed.is_some_and(|killed| killed != caller);
+            if is_whole && !self.is_cut_off(line) && !may_have_lost_its_run {
                 least.push(told.clone());
+            }
+            if may_have_lost_its_run {
+                most.push(one(&told.0, told.1, told.2.clone(), 0));
             }
             most.push(told);
         }

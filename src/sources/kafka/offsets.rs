@@ -2,6 +2,7 @@
 
 use super::client::{Layout, name};
 use super::question::Question;
+use super::settled;
 use super::words::{has_moved, note, refusal};
 use crate::model::ask::NoteKind;
 use crate::model::queue::Partition;
@@ -342,6 +343,11 @@ impl Layout {
             let topic = &mut self.state.topics[*topic];
             let partition = &mut topic.partitions[*at];
             let said = match why {
+                // A broker that does not know yet how far this topic is written lists the groups of an earlier time
+                // (three brokers of Kafka 4.3.1, one of them killed).
+                Missing::Code(78) if topic.name == settled::TOPIC => {
+                    refusal(78, &format!("offsets of topic {}; groups may be missing; ask again", topic.name))
+                }
                 Missing::Code(code) => refusal(*code, &format!("offsets of topic {}", topic.name)),
                 Missing::NoLeader => {
                     note(NoteKind::PartMissing, format!("{}-{}: nobody leads it now", topic.name, partition.index))

@@ -12,7 +12,7 @@ use crate::sources::shell::word;
 use kafka_protocol::messages::{DescribeGroupsRequest, GroupId};
 
 /// Where brokers keep groups.
-const TOPIC: &str = "__consumer_offsets";
+pub(super) const TOPIC: &str = "__consumer_offsets";
 /// Partitions of it that are asked about at most; Kafka makes 50 (`offsets.topic.num.partitions`).
 const MOST: usize = 1_000;
 
