@@ -9,11 +9,13 @@ use super::scope::Scope;
 use super::wording::Wording;
 use crate::model::journey::{Asked, Attempt, AttemptResult, Calls, Claimed, Grouping, Operation, Tried, Word};
 use crate::model::spans::SpanView;
-use crate::model::{Nanos, SpanKind, SpanRow, SpanStore};
+use crate::model::{Nanos, SpanKind, SpanRow, SpanStore, Timestamp};
 use smol_str::{SmolStr, format_smolstr};
 
 /// Orphans looked at: with more of them whole parts of a trace are missing, not single client spans.
 const UNSEEN: usize = 256;
+/// Stands for the caller of a call whose spans are missing.
+const MISSING: &str = "missing span";
 /// Names of gRPC's spans for a whole call and for each of its attempts.
 const RPC_CALL: &str = "Sent.";
 const RPC_ATTEMPT: &str = "Attempt.";
@@ -284,7 +286,13 @@ impl<'a> Finder<'a> {
     /// What was called, and whom: the callee's service when its span is there, else its address.
     fn names(&mut self, span: SpanView<'a>) -> (Word, Word) {
         let (method, url) = reads::request(span);
-        let run = self.twins.runs(span, self.spans, self.index).into_iter().next();
+        let runs = self.twins.runs(span, self.spans, self.index);
+        // Of several runs the one whose service was addressed: another one's may have a copy of the request.
+        let is_addressed = |run: &&SpanView<'a>| {
+            let peer = reads::peer(span);
+            peer.split(['.', ':']).next() == Some(run.service())
+        };
+        let run = if runs.len() > 1 { runs.iter().find(is_addressed).or(runs.first()) } else { runs.first() }.copied();
         let host =
             if run.is_none() || (method.is_some() && url.is_none()) { reads::peer(span) } else { SmolStr::default() };
         let path = url.as_deref().map(|url| url.split_once("//").map_or(url, |(_, rest)| rest));
@@ -300,18 +308,29 @@ impl<'a> Finder<'a> {
         (name, peer)
     }
 
-    /// Server spans whose parent exists nowhere, while another service's span encloses their start: calls whose client
-    /// span was never ended (a timed-out JDK client under the Java agent).
+    /// Server spans whose parent exists nowhere: calls whose client span was never ended (a timed-out JDK client under the
+    /// Java agent), or died with its caller. The first is given to the span that it was made in where only one can be
+    /// that; the others hang on what is missing.
     fn add_unseen_callers(&mut self, scope: &Scope) {
         let (spans, index) = (self.spans, self.index);
+        let mut begun: Vec<Timestamp> = vec![Timestamp(i64::MAX); spans.traces().len()];
+        for row in index.order.iter().filter(|row| scope.spans[**row as usize]) {
+            let span = spans.span(SpanRow(*row));
+            let first = &mut begun[span.trace_number() as usize];
+            *first = span.start().min(*first);
+        }
         let orphans = index.order.iter().filter(|row| scope.spans[**row as usize] && index.is_orphan(**row));
         for row in orphans.take(UNSEEN) {
             let span = spans.span(SpanRow(*row));
-            if span.kind() != SpanKind::Server {
+            // What comes first in its trace was called by somebody without instrumentation.
+            if span.kind() != SpanKind::Server || span.start() <= begun[span.trace_number() as usize] {
                 continue;
             }
-            let Some(caller) = enclosing(span, spans, index, scope) else { continue };
-            let caller = self.wording.service(caller);
+            let known = enclosing(span, spans, index, scope);
+            let caller = match known {
+                Some(caller) => self.wording.service(caller),
+                None => self.wording.words.add(MISSING),
+            };
             let (name, peer) = (self.wording.name(span), self.wording.service(span));
             let is_same = |operation: Operation<'_>| {
                 let mut runs = operation.attempts().flat_map(Attempt::executions);
@@ -324,7 +343,7 @@ impl<'a> Finder<'a> {
                     // What follows a success is another call.
                     && operation.attempts().all(|known| known.result != AttemptResult::Succeeded || span.start() < known.start)
             };
-            let same = self.calls.unworded(spans).position(is_same);
+            let same = known.and_then(|_| self.calls.unworded(spans).position(is_same));
             let (result, status) = self.wording.ending(span);
             let unseen = self.wording.words.add("no client span");
             let tried =
@@ -340,21 +359,28 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Returns the innermost span of another service of the same trace that was under way when `span` began.
+/// Returns the span in which a call without a client span was made: the innermost one of another service of the same trace
+/// that was under way when `span` began, if its instrumentation leaves out calls that were not answered, it was in no
+/// other call, and nobody else was at work.
 fn enclosing<'a>(span: SpanView<'_>, spans: &'a SpanStore, index: &Index, scope: &Scope) -> Option<SpanView<'a>> {
-    spans
-        .iter()
-        .filter(|other| {
-            other.start() <= span.start()
-                && span.start() < other.end()
-                && other.trace_number() == span.trace_number()
-                && matches!(
-                    other.kind(),
-                    SpanKind::Server | SpanKind::Consumer | SpanKind::Internal | SpanKind::Unspecified
-                )
-                && index.is_live(other.row().0)
-                && scope.spans[other.row().0 as usize]
-                && other.service() != span.service()
-        })
-        .max_by_key(|other| sort_key(*other))
+    let covers = |other: SpanView<'_>| other.start() <= span.start() && span.start() < other.end();
+    let is_open = |other: &SpanView<'_>| {
+        let works =
+            matches!(other.kind(), SpanKind::Server | SpanKind::Consumer | SpanKind::Internal | SpanKind::Unspecified);
+        covers(*other)
+            && works
+            && other.trace_number() == span.trace_number()
+            && index.is_live(other.row().0)
+            && scope.spans[other.row().0 as usize]
+            && other.service() != span.service()
+    };
+    let open: Vec<SpanView<'a>> = spans.iter().filter(is_open).collect();
+    let caller = *open.iter().max_by_key(|other| sort_key(**other))?;
+    let above: Vec<u32> = index.ancestors(caller.row().0).collect();
+    let is_alone = open.iter().all(|other| other.service() == caller.service() || above.contains(&other.row().0));
+    let is_calling = || {
+        let mut below = index.children(caller.row().0).iter().map(|row| spans.span(SpanRow(*row)));
+        below.any(|child| child.kind() == SpanKind::Client && covers(child))
+    };
+    (reads::leaves_out_unanswered(caller) && is_alone && !is_calling()).then_some(caller)
 }

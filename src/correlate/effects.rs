@@ -3,7 +3,7 @@
 use super::index::{Index, sort_key};
 use super::reads::{self, Lacks};
 use super::scope::Scope;
-use crate::model::journey::{Attempt, AttemptResult, EffectKind, EffectStatus, Journey, Operation, SideEffect};
+use crate::model::journey::{Attempt, AttemptResult, EffectKind, EffectStatus, Journey, SideEffect};
 use crate::model::spans::SpanView;
 use crate::model::{SpanKind, SpanRow, SpanStore};
 use foldhash::fast::FixedState;
@@ -16,11 +16,14 @@ const GAVE_UP: [i64; 4] = [408, 499, 502, 504];
 pub(super) fn effects(spans: &SpanStore, index: &Index, scope: &Scope, journey: &Journey) -> Vec<SideEffect> {
     let mut found = Vec::new();
     let mut calls: HashSet<u32, FixedState> = HashSet::default();
-    for attempt in journey.calls.unworded(spans).flat_map(Operation::attempts) {
-        let Some(row) = attempt.span.or_else(|| Some(attempt.executions().next()?.span)) else { continue };
-        if is_write(spans.span(row)) {
-            calls.insert(row.0);
-            found.push(SideEffect { span: row, kind: EffectKind::Call, status: of_call(&attempt, spans) });
+    for operation in journey.operations(spans) {
+        for attempt in operation.attempts() {
+            let Some(row) = attempt.span.or_else(|| Some(attempt.executions().next()?.span)) else { continue };
+            if is_write(spans.span(row)) {
+                calls.insert(row.0);
+                let status = of_call(&attempt, operation.peer(), spans);
+                found.push(SideEffect { span: row, kind: EffectKind::Call, status });
+            }
         }
     }
     // A record that was read, or whose place the producer was told, has arrived.
@@ -47,14 +50,26 @@ pub(super) fn effects(spans: &SpanStore, index: &Index, scope: &Scope, journey: 
 }
 
 /// What ran at the callee knows better than the caller who may have stopped waiting.
-fn of_call(attempt: &Attempt<'_>, spans: &SpanStore) -> EffectStatus {
-    let mut runs = attempt.executions().map(|run| run.result);
+fn of_call(attempt: &Attempt<'_>, peer: &str, spans: &SpanStore) -> EffectStatus {
+    // A refusal is no failure of the server that answers with it.
+    let refused = |row: SpanRow| reads::status_code(spans.span(row)).is_some_and(is_refusal);
+    if attempt.span.is_some_and(refused) {
+        return EffectStatus::Failed;
+    }
+    let answered = |result, row| if refused(row) { AttemptResult::Failed } else { result };
+    let runs = attempt.answers(peer).map(|run| answered(run.result, run.span));
     match attempt.span {
         _ if runs.clone().any(|result| result == AttemptResult::Succeeded) => EffectStatus::Succeeded,
-        _ if runs.len() > 0 && runs.all(|result| result == AttemptResult::Failed) => EffectStatus::Failed,
+        _ if runs.clone().next().is_some() && runs.clone().all(|result| result == AttemptResult::Failed) => {
+            EffectStatus::Failed
+        }
         Some(row) if attempt.result != AttemptResult::Unknown => of_answer(spans.span(row)),
         _ => EffectStatus::Unknown,
     }
+}
+
+fn is_refusal(code: i64) -> bool {
+    (400..500).contains(&code) && !GAVE_UP.contains(&code)
 }
 
 fn of_answer(span: SpanView<'_>) -> EffectStatus {

@@ -155,8 +155,10 @@ fn gaps(material: &Material<'_>, journey: &Journey, unplaced: &BTreeMap<(String,
         .filter(|row| material.scope.spans[**row as usize] && material.index.is_orphan(**row))
     {
         let span = material.spans.span(SpanRow(*row));
-        let detail = "the trace holds no span with the parent's id: never ended, not exported or not sampled";
-        gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail.to_owned());
+        let id = span.parent().map_or_else(String::new, |id| id.to_string());
+        let detail =
+            format!("the trace holds no span {id}: never ended, not exported, lost with its process or not sampled");
+        gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail);
     }
     for operation in journey.operations(material.spans) {
         if let Some(detail) = counts::missing(operation) {
@@ -257,7 +259,8 @@ fn summary(spans: &SpanStore, journey: &Journey) -> SafeText {
     let retried = journey.operations(spans).filter(|operation| operation.is_retried());
     let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
     for operation in retried.clone() {
-        *peers.entry(operation.peer()).or_default() += operation.executions();
+        let runs = operation.attempts().flat_map(|attempt| attempt.answers(operation.peer()));
+        *peers.entry(operation.peer()).or_default() += runs.count();
     }
     let most = retried.clone().map(Operation::tries).max();
     let layers: BTreeSet<u16> = retried.clone().map(Operation::layer).collect();

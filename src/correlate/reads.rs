@@ -302,6 +302,11 @@ pub(super) fn is_settle(span: SpanView<'_>) -> bool {
     attributes::messaging(span).operation == Some(Operation::Settle)
 }
 
+/// Says whether a call that was never answered may have no span in the service of this one.
+pub(super) fn leaves_out_unanswered(span: SpanView<'_>) -> bool {
+    instrumentation::leaves_out_unanswered(span)
+}
+
 /// Returns what the spans of a span's instrumentation mean.
 pub(super) fn habits(span: SpanView<'_>) -> Habits {
     instrumentation::of(span)

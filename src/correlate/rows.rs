@@ -119,7 +119,10 @@ impl Teller<'_> {
                 let row = entry(attempt.start, RowKind::Attempt);
                 let row = Entry { depth, lane: wish.caller, head: wish.name, tail, mark: mark(attempt.result), ..row };
                 let Some(own) = attempt.span else {
-                    let why = self.wording.words.add("the callee's span names a parent that exists nowhere");
+                    let parent = first.and_then(|row| spans.span(row).parent()).map(|id| id.to_string());
+                    let why =
+                        format!("the callee's span names a parent that exists nowhere: {}", parent.unwrap_or_default());
+                    let why = self.wording.words.add(&why);
                     let trace = first.map_or_else(String::new, |row| spans.span(row).trace().to_string());
                     let follow = self.wording.words.add(&trace);
                     let ground = Ground::Told { duration: Some(attempt.duration), why, follow };

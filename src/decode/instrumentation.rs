@@ -211,6 +211,15 @@ pub fn of(span: SpanView<'_>) -> Habits {
     UNKNOWN
 }
 
+/// Begin of the scopes of the Java agent's own instrumentations. Its span for a call through the JDK's client is never
+/// ended when the caller stops waiting (seen with 2.31.1).
+const JAVA_AGENT: &str = "io.opentelemetry.";
+
+/// Says whether a call that was never answered may have no span in the service of this one.
+pub fn leaves_out_unanswered(span: SpanView<'_>) -> bool {
+    attributes::scope(span).is_some_and(|scope| scope.starts_with(JAVA_AGENT))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +264,19 @@ mod tests {
             habits(SpanKind::Consumer, &[("otel.scope.name", "opentelemetry.instrumentation.confluent_kafka")]);
         assert!(python.lacks(Group) && python.process_end == ProcessEnd::NextPoll);
         assert_eq!(habits(SpanKind::Consumer, &[]), UNKNOWN);
+    }
+
+    #[test]
+    fn only_the_java_agent_leaves_out_calls_that_were_not_answered() {
+        let says = |scope| {
+            let mut store = SpanStore::default();
+            let process = store.process();
+            store.push_attribute(Place::Span, "otel.scope.name", Value::Text(scope));
+            store.finish(SpanHead { process, kind: SpanKind::Server, ..SpanHead::default() });
+            leaves_out_unanswered(store.span(SpanRow(0)))
+        };
+        assert!(says("io.opentelemetry.tomcat-10.0") && says("io.opentelemetry.spring-kafka-2.7"));
+        assert!(!says("go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp") && !says("") && !says("app"));
     }
 
     #[test]

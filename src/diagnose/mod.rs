@@ -6,6 +6,7 @@
 //!
 //! Copy `rules/nested_layers.rs` when adding a rule, and add one line to [`RULES`].
 
+mod causes;
 pub mod rules;
 
 use crate::model::{Case, Identity, Reach, SafeText, Signal, TraceId, Verdict};

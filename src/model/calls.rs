@@ -424,6 +424,15 @@ impl<'a> Attempt<'a> {
     }
 }
 
+impl<'a> Attempt<'a> {
+    /// Returns the runs that answer the call itself, where `peer` is whom it asked: of several at the same time those of
+    /// another service have a copy of it.
+    pub fn answers(self, peer: &str) -> impl Iterator<Item = Execution<'a>> + Clone {
+        let is_single = matches!(self.spread, Spread::Single | Spread::HiddenRetry);
+        self.executions().filter(move |run| is_single || run.service() == peer)
+    }
+}
+
 impl<'a> Execution<'a> {
     /// Returns the status code or error.
     pub fn status(self) -> &'a str {

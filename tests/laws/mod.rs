@@ -1,6 +1,7 @@
 //! Look-alikes, each beside its twin, and the laws of the hunt.
 
 mod build;
+mod effects;
 mod grouping;
 mod holds;
 mod metamorphic;
@@ -88,11 +89,31 @@ fn one_client_span_with_two_servers_is_a_hidden_retry() {
 
 #[test]
 fn a_run_without_its_caller_is_an_attempt_without_span() {
-    let mut world = World { spans: vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 1_000)], ..World::default() };
-    world.spans.push(span(T, 5, 0xdead, "payments", SpanKind::Server, 20, 2_500));
-    let case = by_trace(&world);
-    let attempt = case.operations().next().unwrap().first();
-    assert_eq!((attempt.span, attempt.executions().len()), (None, 1));
+    let agent = ("otel.scope.name", "io.opentelemetry.tomcat-10.0");
+    let of = |around: Vec<S>| {
+        let mut spans = vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 1_000).with(agent.0, agent.1)];
+        spans.push(span(T, 5, 0xdead, "payments", SpanKind::Server, 20, 2_500));
+        spans.extend(around);
+        let case = by_trace(&World { spans, ..World::default() });
+        let attempt = case.operations().last().unwrap().first();
+        assert_eq!((attempt.span, attempt.executions().len()), (None, 1));
+        case.operations().last().unwrap().caller().to_owned()
+    };
+    assert_eq!(of(Vec::new()), "checkout", "the Java agent leaves out calls that were not answered");
+    // Who encloses it in time need not have called it.
+    let worker = span(T, 7, 1, "worker", SpanKind::Consumer, 10, 100).with(agent.0, agent.1);
+    assert_eq!(of(vec![worker]), "worker");
+    let beside = |service| span(T, 7, 0xbeef, service, SpanKind::Consumer, 10, 100).with(agent.0, agent.1);
+    assert_eq!(of(vec![beside("worker")]), "missing span", "two of them were at work");
+    assert_eq!(of(vec![span(T, 7, 1, "worker", SpanKind::Consumer, 10, 100)]), "missing span", "not of the Java agent");
+    let calling = span(T, 6, 1, "checkout", SpanKind::Client, 5, 900).post("http://worker/jobs", 200);
+    assert_eq!(of(vec![calling]), "missing span", "the only one at work was in another call");
+}
+
+#[test]
+fn what_comes_first_in_its_trace_has_a_caller_without_instrumentation() {
+    let spans = vec![span(T, 1, 0xdead, "checkout", SpanKind::Server, 0, 1_000)];
+    assert_eq!(by_trace(&World { spans, ..World::default() }).operations().len(), 0);
 }
 
 #[test]

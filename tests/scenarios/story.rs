@@ -54,8 +54,8 @@ impl Story {
                     .push(word(operation.grouping()));
             }
             story.attempts.entry(format!("{} > {peer}", operation.caller())).or_default().push(ends.join(" "));
-            if operation.executions() > 0 {
-                *story.executions.entry(peer.to_owned()).or_default() += operation.executions();
+            for run in operation.attempts().flat_map(Attempt::executions) {
+                *story.executions.entry(run.service().to_owned()).or_default() += 1;
             }
         }
         for message in &case.journey.messages {
@@ -76,10 +76,11 @@ impl Story {
         for (caller, operation) in calls.filter_map(|operation| Some((operation.caller.as_ref()?, operation))) {
             let ends: Vec<&str> = operation.attempts.iter().map(end).collect();
             story.attempts.entry(format!("{caller} > {}", operation.callee)).or_default().push(ends.join(" "));
-            let mut runs = 0;
             for attempt in &operation.attempts {
+                for run in &attempt.executions {
+                    *story.executions.entry(run.service.to_string()).or_default() += 1;
+                }
                 let real: Vec<&Execution> = attempt.executions.iter().filter(|run| !run.is_shadow).collect();
-                runs += real.len();
                 // A proxy with spans of its own is a caller like any other.
                 if real.iter().any(|run| run.proxy_span.is_some()) {
                     let end = |run: &&Execution| if run.status < 400 { "succeeded" } else { "failed" };
@@ -88,7 +89,6 @@ impl Story {
                     story.attempts.entry(format!("{proxy} > {}", operation.callee)).or_default().push(ends.join(" "));
                 }
             }
-            *story.executions.entry(operation.callee.to_string()).or_default() += runs;
         }
         for delivery in truth.deliveries.iter().filter(|delivery| truth.sampled || delivery.trace_id != truth.trace_id)
         {
