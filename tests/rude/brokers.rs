@@ -42,6 +42,11 @@ struct Broker {
     seen: Arc<Mutex<HashMap<i16, usize>>>,
 }
 
+/// How many partitions there are in metadata that gets a code: those from the code on are led by nobody.
+const LEADERLESS: i32 = 40;
+/// The code of metadata that name no broker.
+const NO_BROKER: i16 = -1;
+
 /// The newest version of each request that is offered.
 const OFFER: &[(ApiKey, i16)] = &[
     (ApiKey::ApiVersions, 3),
@@ -130,12 +135,16 @@ fn body(
                 .with_node_id(BrokerId(1))
                 .with_host(StrBytes::from_static_str(at.0))
                 .with_port(i32::from(at.1));
-            let partition = MetadataResponsePartition::default().with_leader_id(BrokerId(1));
+            let partition = |index| {
+                let leader = if code == 0 || index < code.into() { 1 } else { -1 };
+                MetadataResponsePartition::default().with_partition_index(index).with_leader_id(BrokerId(leader))
+            };
             let found = MetadataResponseTopic::default()
                 .with_name(Some(topic))
                 .with_topic_id(if version >= 10 { uuid::Uuid::from_u128(TOPIC) } else { uuid::Uuid::nil() })
-                .with_partitions(vec![partition]);
-            MetadataResponse::default().with_brokers(vec![broker]).with_topics(vec![found]).encode(out, version)
+                .with_partitions((0..if code == 0 { 1 } else { LEADERLESS }).map(partition).collect());
+            let brokers = if code == NO_BROKER { Vec::new() } else { vec![broker] };
+            MetadataResponse::default().with_brokers(brokers).with_topics(vec![found]).encode(out, version)
         }
         ApiKey::ListOffsets => {
             let part =
@@ -278,6 +287,33 @@ async fn what_does_not_settle_is_named_and_not_asked_for_without_end() {
     let broker = Broker::start(|key, _| if key == ApiKey::Fetch { 6 } else { 0 });
     let answer = broker.ask(&at()).await.outcome.unwrap();
     assert_eq!((kinds(&answer), broker.seen(ApiKey::Fetch)), (vec![NoteKind::PartMissing], 2));
+}
+
+#[tokio::test]
+async fn partitions_that_nobody_leads_are_one_note_and_a_cluster_without_brokers_is_not_one_without_groups() {
+    let cases: &[(&str, Codes, &[&str])] = &[
+        (
+            "most",
+            |key, _| if key == ApiKey::Metadata { 30 } else { 0 },
+            &["10 of 40 partitions of orders (30, 31, 32, 33, 34, 35, 36, 37 and 2 more): nobody leads it now"],
+        ),
+        ("one", |key, _| if key == ApiKey::Metadata { 39 } else { 0 }, &["orders-39: nobody leads it now"]),
+        (
+            "all, and nobody is left",
+            |key, _| if key == ApiKey::Metadata { NO_BROKER } else { 0 },
+            &[
+                "all 40 partitions of orders: nobody leads it now",
+                "the cluster names no broker that serves; it may have lost its quorum; ask again",
+            ],
+        ),
+    ];
+    for (what, codes, expected) in cases {
+        let answer = Broker::start(*codes).ask(&Ask::Queues).await.outcome.unwrap();
+        let said: Vec<&str> = answer.notes.iter().map(|note| note.text.as_str()).collect();
+        let led: Vec<&&str> = said.iter().filter(|text| !text.contains("left out")).collect();
+        assert_eq!(led, expected.iter().collect::<Vec<_>>(), "{what}");
+        assert!(said.len() <= 2 && kinds(&answer).iter().all(|kind| *kind == NoteKind::PartMissing), "{said:?}");
+    }
 }
 
 #[tokio::test]

@@ -251,6 +251,14 @@ impl Question<'_> {
     }
 }
 
+/// Names the first few.
+fn some(indexes: &[i32]) -> String {
+    const NAMED: usize = 8;
+    let named: Vec<String> = indexes.iter().take(NAMED).map(ToString::to_string).collect();
+    let rest = indexes.len() - named.len();
+    named.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() }
+}
+
 /// The oldest version that understands a special time. Older brokers answer with the first record and no error (seen with
 /// 2.8.2, which knows version 6).
 const fn oldest_for(time: i64) -> i16 {
@@ -339,8 +347,10 @@ impl Layout {
     /// Marks partitions whose offsets are missing, and notes it: by broker, or by topic where the broker gave a reason.
     fn mark(&mut self, missing: &[(Place, Missing)], notes: &mut Vec<Note>) {
         let mut of_broker: BTreeMap<(i32, &str), usize> = BTreeMap::new();
-        for ((topic, at), why) in missing {
-            let topic = &mut self.state.topics[*topic];
+        // A cluster that has lost its quorum has no leader anywhere.
+        let mut of_topic: BTreeMap<(usize, &str), Vec<i32>> = BTreeMap::new();
+        for ((number, at), why) in missing {
+            let topic = &mut self.state.topics[*number];
             let partition = &mut topic.partitions[*at];
             let said = match why {
                 // A broker that does not know yet how far this topic is written lists the groups of an earlier time
@@ -349,11 +359,12 @@ impl Layout {
                     refusal(78, &format!("offsets of topic {}; groups may be missing; ask again", topic.name))
                 }
                 Missing::Code(code) => refusal(*code, &format!("offsets of topic {}", topic.name)),
-                Missing::NoLeader => {
-                    note(NoteKind::PartMissing, format!("{}-{}: nobody leads it now", topic.name, partition.index))
-                }
-                Missing::Untold => {
-                    note(NoteKind::PartMissing, format!("{}-{}: left out of the answer", topic.name, partition.index))
+                Missing::NoLeader | Missing::Untold => {
+                    let why =
+                        if matches!(why, Missing::NoLeader) { "nobody leads it now" } else { "left out of the answer" };
+                    of_topic.entry((*number, why)).or_default().push(partition.index);
+                    partition.fault = Some(why.into());
+                    continue;
                 }
                 Missing::Fault(fault) => {
                     let node = partition.leader.unwrap_or(-1);
@@ -367,6 +378,16 @@ impl Layout {
             };
             partition.fault = Some(said.text.as_str().into());
             notes.push(said);
+        }
+        for ((topic, why), indexes) in of_topic {
+            let topic = &self.state.topics[topic];
+            let (all, name) = (topic.partitions.len(), &topic.name);
+            let text = match *indexes {
+                [index] => format!("{name}-{index}: {why}"),
+                _ if indexes.len() == all => format!("all {all} partitions of {name}: {why}"),
+                _ => format!("{} of {all} partitions of {name} ({}): {why}", indexes.len(), some(&indexes)),
+            };
+            notes.push(note(NoteKind::PartMissing, text));
         }
         for ((node, came), partitions) in of_broker {
             let broker = self.state.brokers.iter().find(|broker| broker.node == node);

@@ -26,7 +26,11 @@ impl Question<'_> {
             // Some places were read after them.
             ends = self.ends(&known).await;
         }
-        if layout.state.groups.is_empty() && notes.is_empty() {
+        if layout.state.brokers.is_empty() {
+            // A broker that cannot reach the controllers names no broker any more, itself included.
+            let text = "the cluster names no broker that serves; it may have lost its quorum; ask again".to_owned();
+            notes.push(note(NoteKind::PartMissing, text));
+        } else if layout.state.groups.is_empty() && notes.is_empty() {
             // Brokers leave out what a user may not describe, without an error (Kafka 4.3.1).
             notes.push(note(NoteKind::Remark, "no consumer group is visible to this user".to_owned()));
         }
