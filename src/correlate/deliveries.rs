@@ -45,7 +45,13 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         if handling == Handling::Receive && (is_continued || index.children(*row).iter().any(is_processed)) {
             continue;
         }
-        for (coordinate, tier) in coordinates(span, spans, index, &written) {
+        let mut handled = coordinates(span, spans, index, &written);
+        if handled.is_empty()
+            && let Some(named) = scope.handled.get(row)
+        {
+            handled.extend(named.iter().map(|at| (at.clone(), Tier::Exact)));
+        }
+        for (coordinate, tier) in handled {
             if scope.coordinates.contains_key(&coordinate) {
                 found.push(weighed(delivery(span, handling, coordinate, tier), span));
             }

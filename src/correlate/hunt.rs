@@ -1,5 +1,6 @@
 //! The hunt: a machine without IO that says what to ask, is told what came back, and can be read at any time.
 
+use super::deliveries;
 use super::index::Index;
 use super::journey;
 use super::plan::{self, Known};
@@ -227,13 +228,7 @@ impl Hunt {
     pub fn case(&self) -> Case {
         let (spans, index) = self.in_sight();
         let scope = self.scope(&spans, &index);
-        // What a search brought along without belonging is no part of the case.
-        let records: Vec<Record> = self
-            .records
-            .values()
-            .filter(|record| scope.coordinates.contains_key(&record.coordinate))
-            .cloned()
-            .collect();
+        let records = self.records_of(&scope);
         let material = journey::Material {
             now: self.settings.now,
             spans: &spans,
@@ -300,6 +295,7 @@ impl Hunt {
     fn round(&mut self) -> Vec<Query> {
         let index = self.index();
         let scope = self.scope(&self.spans, &index);
+        let readers = self.readers(&scope, &index);
         let known = Known {
             anchor: &self.anchor.identity,
             settings: &self.settings,
@@ -309,6 +305,7 @@ impl Hunt {
             queues: self.queues.as_deref(),
             services: &self.services,
             window: self.window,
+            readers,
             widened: self.widened,
             answered: self.queries.iter().filter(|one| one.rows.is_some()).map(|one| one.what.as_str()).collect(),
         };
@@ -341,6 +338,21 @@ impl Hunt {
             }
         }
         Vec::new()
+    }
+
+    fn readers(&self, scope: &Scope, index: &Index) -> BTreeMap<Coordinate, BTreeSet<SafeText>> {
+        let records = self.records_of(scope);
+        let mut readers: BTreeMap<Coordinate, BTreeSet<SafeText>> = BTreeMap::new();
+        for delivery in deliveries::deliveries(&self.spans, &records, index, scope) {
+            readers.entry(delivery.coordinate.clone()).or_default().insert(delivery.reader().clone());
+        }
+        readers
+    }
+
+    /// What a search brought along without belonging is no part of the case.
+    fn records_of(&self, scope: &Scope) -> Vec<Record> {
+        let records = self.records.values();
+        records.filter(|record| scope.coordinates.contains_key(&record.coordinate)).cloned().collect()
     }
 
     fn put(&mut self, source: SourceKind, want: &plan::Want) -> Query {

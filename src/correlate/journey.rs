@@ -93,6 +93,16 @@ fn gaps(material: &Material<'_>, journey: &Journey, unplaced: &BTreeMap<(String,
             continue;
         }
         let asked = material.asked.contains(&format!("trace {trace}"));
+        // Only a line leads to a trace of which nothing hangs together with what was asked about.
+        if let Some(number) = material.spans.trace_number(*trace) {
+            let count = material.spans.iter().filter(|span| span.trace_number() == number).count();
+            gap(
+                format!("the part of trace {trace}"),
+                Absence::NotFound,
+                format!("which of its {} are about this none of them says ({why})", plural(count, "span")),
+            );
+            continue;
+        }
         match traces {
             _ if !sampled => gap(
                 format!("trace {trace}"),

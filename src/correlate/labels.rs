@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Spans, records and lines that are looked into for ids, each; the tops of the trees come first.
 const LOOKED_INTO: usize = 64;
+/// Wider ids that lines are searched for.
+const FINDERS: usize = 4;
 /// Labels that are listed one by one.
 const LISTED: usize = 12;
 
@@ -55,7 +57,8 @@ pub(super) fn told(rows: Rows<'_>, scope: &Scope) -> Vec<Told> {
     told.into_iter().map(|(id, (field, at))| Told { id, field, at }).collect()
 }
 
-/// Says whether lines are searched for the id: it is unique by itself and names no more than one message or request.
+/// Says whether lines are searched for the id: it is unique by itself and names no more than one message or request. That
+/// of a request tells what caused a message, also where it is wider than what was asked about.
 pub(super) fn is_searched(id: &Identifier) -> bool {
     match id {
         Identifier::Named(named) => {
@@ -64,6 +67,26 @@ pub(super) fn is_searched(id: &Identifier) -> bool {
         }
         Identifier::Trace(_) | Identifier::Span(..) | Identifier::Record(..) | Identifier::Produced(..) => false,
     }
+}
+
+/// Returns the narrowest ids that are wider than what was asked about and unique by themselves. They are no way on, but
+/// lines with them may tell where to look for what names a record itself.
+pub(super) fn finders(told: &[Told], width: Width) -> Vec<Identifier> {
+    let is_one = |id: &Identifier| {
+        let unique = matches!(id, Identifier::Named(named) if named.is_unique());
+        unique && !is_searched(id) && id.scope() > width && id.scope() < Width::Wide
+    };
+    let mut all: Vec<&Identifier> = told.iter().map(|told| &told.id).filter(|id| is_one(id)).collect();
+    all.sort_by_key(|id| (id.scope(), *id));
+    let mut found: Vec<Identifier> = Vec::new();
+    for id in all {
+        // One value often stands under several names.
+        if !found.iter().any(|known| known.joins(id)) {
+            found.push(id.clone());
+        }
+    }
+    found.truncate(FINDERS);
+    found
 }
 
 /// Lists the ids that are wider than the anchor, narrow ones first; what is never followed is only counted.
@@ -80,7 +103,7 @@ pub(super) fn ledger(rows: Rows<'_>, scope: &Scope) -> Vec<LedgerEntry> {
         let (its, Identifier::Named(named)) = (told.id.scope(), &told.id) else { continue };
         if its == Width::Wide {
             *never.entry(named.within().to_owned()).or_default() += 1;
-        } else if its > width && named.value() != own {
+        } else if its > width && !is_searched(&told.id) && named.value() != own {
             let value = SmolStr::new(named.value());
             if wider.get(&value).is_none_or(|(known, _)| its < *known) {
                 wider.insert(value, (its, told));
@@ -100,11 +123,11 @@ pub(super) fn ledger(rows: Rows<'_>, scope: &Scope) -> Vec<LedgerEntry> {
         };
         let what = match width {
             Width::Conversation => "a conversation",
-            Width::Request => "a request",
             _ => "a thing of the business",
         };
         let detail = format!(
-            "`{}` of {place} names {what}, which may hold other messages and requests; to widen: hopscope follow {value}",
+            "`{}` of {place} names {what}, which may hold other messages and requests: it is not followed, and at most tells where to look for what names \
+             these itself; to widen: hopscope follow {value}",
             told.field
         );
         LedgerEntry { id: SafeText::new(&value), reason: NotFollowed::WiderScope, detail: SafeText::new(&detail) }

@@ -18,6 +18,7 @@ mod index;
 mod journey;
 mod labels;
 mod layers;
+mod leads;
 mod messages;
 mod plan;
 mod reads;

@@ -7,7 +7,7 @@ use crate::decode::attributes;
 use crate::model::spans::SpanView;
 use crate::model::symbols::Sym;
 use crate::model::{
-    Ask, Coordinate, Identity, Keep, Nanos, QueueState, Record, ScanFrom, Signal, SpanStore, Timestamp, TraceId, Window,
+    Ask, Coordinate, Identifier, Identity, Keep, Nanos, QueueState, Record, SafeText, ScanFrom, Signal, SpanStore, Timestamp, TraceId, Window,
 };
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,8 @@ pub(super) struct Known<'a> {
     pub queues: Option<&'a QueueState>,
     pub services: &'a [SmolStr],
     pub window: Window,
+    /// Who was handed each record: groups, or services where the instrumentation names no group.
+    pub readers: BTreeMap<Coordinate, BTreeSet<SafeText>>,
     /// How often the search for the anchor itself was widened.
     pub widened: u32,
     /// Keys of the questions that were answered.
@@ -45,7 +47,11 @@ pub(super) struct Known<'a> {
 
 /// Returns the stages of questions; a stage is asked when nothing of those before is open.
 pub(super) fn stages(known: &Known<'_>) -> Vec<Vec<Want>> {
-    vec![pointers(known), lines(known), tags(known), scans(known)]
+    let mut stages = vec![pointers(known), lines(known), traces(&known.scope.probes), tags(known), scans(known)];
+    if known.scope.coordinates.keys().any(|at| !is_delivered(known, at)) {
+        stages.extend([looks(known), traces(&known.scope.candidates)]);
+    }
+    stages
 }
 
 fn pointers(known: &Known<'_>) -> Vec<Want> {
@@ -95,9 +101,27 @@ fn lines(known: &Known<'_>) -> Vec<Want> {
         want(id.spellings(), around(known), "lines that hold an id of the message", 0);
     }
     for at in known.scope.coordinates.keys() {
-        want(vec![at.to_string().into()], around(known), "lines that name the record", 0);
+        want(reads::spellings(at), around(known), "lines that name the record", 0);
     }
     wants
+}
+
+/// Traces that lines name, and that have to name the record themselves.
+fn traces(named: &BTreeMap<TraceId, SafeText>) -> Vec<Want> {
+    let want =
+        |(trace, why): (&TraceId, &SafeText)| Want { key: format!("trace {trace}"), ask: Ask::Trace(*trace), why: format!("trace: {why}") };
+    named.iter().map(want).collect()
+}
+
+/// Lines with wider ids, while it is not known who was handed a record.
+fn looks(known: &Known<'_>) -> Vec<Want> {
+    let want = |id: &Identifier| {
+        let needles = id.spellings();
+        let key = format!("lines {} 0", needles[0]);
+        let why = "lines that tell where to look for what names the record".to_owned();
+        Want { key, ask: find_lines(known, needles, around(known)), why }
+    };
+    known.scope.finders.iter().map(want).collect()
 }
 
 /// The search for the anchor's own trace is repeated when its window grew.
@@ -178,18 +202,7 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
             });
         }
     }
-    // Who was seen to handle a record: its group, or its service where the instrumentation names no group.
-    let mut readers: BTreeMap<Coordinate, BTreeSet<SmolStr>> = BTreeMap::new();
-    for span in known.spans.iter().filter(|span| reads::handling(*span).is_some()) {
-        if let Some(at) = reads::coordinate(span).filter(|at| known.scope.coordinates.contains_key(at)) {
-            readers.entry(at).or_default().insert(reads::group(span).unwrap_or_else(|| span.service().into()));
-        }
-    }
-    let is_delivered = |at: &Coordinate| {
-        let seen = readers.get(at).map_or(0, BTreeSet::len);
-        seen > 0 && seen >= known.queues.map_or(0, |queues| queues.passed(at))
-    };
-    for at in known.scope.coordinates.keys().filter(|at| !is_delivered(at)) {
+    for at in known.scope.coordinates.keys().filter(|at| !is_delivered(known, at)) {
         for service in services.clone() {
             want(&service, "messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset).into());
         }
@@ -205,6 +218,12 @@ fn tags(known: &Known<'_>) -> Vec<Want> {
     }
     wants.extend(anywhere);
     wants
+}
+
+/// Says whether as many readers of a record are known as groups have passed it, and one at least.
+fn is_delivered(known: &Known<'_>, at: &Coordinate) -> bool {
+    let seen = known.readers.get(at).map_or(0, BTreeSet::len);
+    seen > 0 && seen >= known.queues.map_or(0, |queues| queues.passed(at))
 }
 
 /// A search that found nothing is repeated over so many times its window, to the same end.

@@ -3,6 +3,7 @@
 use super::entries::{self, Entries, Member};
 use super::index::Index;
 use super::labels;
+use super::leads::{self, Leads, Shapes};
 use super::reads;
 use crate::model::lines::LineRow;
 use crate::model::why::{Node, Paths, Relation, Strength};
@@ -42,8 +43,16 @@ pub(super) struct Scope {
     pub coordinates: BTreeMap<Coordinate, SafeText>,
     /// Traces that belong and why, fetched or not; `false` when a flag says that it was not sampled.
     pub traces: BTreeMap<TraceId, (SafeText, bool)>,
+    /// Records that lines name inside of a consumer's span which names none itself.
+    pub handled: BTreeMap<u32, BTreeSet<Coordinate>>,
     /// Ids that log lines are searched for.
     pub ids: Vec<Identifier>,
+    /// Wider ids: lines with them may belong to traces that name a record of the scope.
+    pub finders: Vec<Identifier>,
+    /// Traces that lines name beside a record, and that have to name it themselves.
+    pub probes: BTreeMap<TraceId, SafeText>,
+    /// The same by wider ids.
+    pub candidates: BTreeMap<TraceId, SafeText>,
     /// The edge over which each of them was reached.
     pub paths: Paths,
     /// What was seen and not followed.
@@ -70,6 +79,7 @@ struct TraceShape<'a> {
     begin: Option<Timestamp>,
     end: Timestamp,
     whole: bool,
+    batch: bool,
     /// Whether the ledger says that it is a hub.
     told: bool,
 }
@@ -88,6 +98,8 @@ struct Grown {
     climbed: Vec<bool>,
     descended: Vec<bool>,
     in_batch: Vec<bool>,
+    /// Spans whose lines name several records.
+    shared: BTreeSet<u32>,
     edges: Edges,
 }
 
@@ -103,12 +115,12 @@ struct Edges {
 }
 
 impl Grown {
-    fn new(rows: Rows<'_>, paths: &mut Paths) -> Self {
+    fn new(rows: Rows<'_>, leads: &Leads, paths: &mut Paths) -> Self {
         let count = rows.spans.len();
-        let mut in_batch = vec![false; count];
+        let (mut in_batch, shared) = (vec![false; count], leads.shared(rows));
         for row in &rows.index.order {
             let above = rows.index.parent(*row).is_some_and(|parent| in_batch[parent as usize]);
-            in_batch[*row as usize] = above || rows.index.is_batch(*row);
+            in_batch[*row as usize] = above || rows.index.is_batch(*row) || shared.contains(row);
         }
         let mut pointer = |relation, field| paths.edge(relation, Strength::Pointer, field);
         let edges = Edges {
@@ -120,7 +132,8 @@ impl Grown {
             linked_by: pointer(Relation::LinkedBy, "link"),
             links_to: pointer(Relation::LinksTo, "link"),
         };
-        Self { done: vec![false; count], climbed: vec![false; count], descended: vec![false; count], in_batch, edges }
+        let [done, climbed, descended] = [(); 3].map(|()| vec![false; count]);
+        Self { done, climbed, descended, in_batch, shared, edges }
     }
 }
 
@@ -135,12 +148,14 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         if rows.index.parent(*row).is_none() {
             shape.roots.push(*row);
         }
+        shape.batch |= rows.index.is_batch(*row);
         shape.messaging += usize::from(matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer));
         shape.coordinates.extend(rows.index.coordinate(*row));
         shape.begin = Some(shape.begin.map_or(span.start(), |begin| begin.min(span.start())));
         shape.end = shape.end.max(span.end());
     }
-    let mut grown = Grown::new(rows, &mut scope.paths);
+    let leads = Leads::new(rows);
+    let mut grown = Grown::new(rows, &leads, &mut scope.paths);
     let entries = match rows.anchor {
         Identity::Business(id) => {
             Some(entries::find(rows, id, &|trace| shapes[trace as usize].is_hub(), &grown.in_batch))
@@ -156,12 +171,19 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         let before = count(&scope);
         grow(rows, &mut scope, &mut shapes, &mut grown, seeds);
         follow_records(rows, &mut scope);
-        follow_ids(rows, &mut scope);
         seeds = pointed_at(rows, &mut scope, &grown.edges);
-        if before == count(&scope) && seeds.iter().all(|row| grown.done[*row as usize]) {
-            break;
+        let is_stable = |scope: &Scope, seeds: &[u32]| {
+            before == count(scope) && seeds.iter().all(|row| grown.done[*row as usize])
+        };
+        if is_stable(&scope, &seeds) {
+            // Texts only where no pointer leads on, so that what both lead to rests on the pointer.
+            seeds = told(rows, &mut scope, &shapes, &leads);
+            if is_stable(&scope, &seeds) {
+                break;
+            }
         }
     }
+    leads::look_around(rows, &mut scope);
     lines(rows, &mut scope, entries.as_ref());
     if let (Some(entries), Identity::Business(id)) = (&entries, rows.anchor) {
         entries.lift(&mut scope.paths);
@@ -170,6 +192,18 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
     let labels = labels::ledger(rows, &scope);
     scope.ledger.extend(labels);
     scope
+}
+
+/// Follows what log lines tell, and returns the spans they lead to.
+fn told(rows: Rows<'_>, scope: &mut Scope, shapes: &[TraceShape<'_>], leads: &Leads) -> Vec<u32> {
+    let roots = |trace: TraceId| {
+        let shape = rows.spans.trace_number(trace).map(|number| &shapes[number as usize]);
+        shape.filter(|shape| !shape.batch && !shape.is_hub()).map_or_else(Vec::new, |shape| shape.roots.clone())
+    };
+    let shapes = Shapes { roots: &roots };
+    let mut seeds = leads.of_records(rows, scope, &shapes);
+    seeds.extend(leads::of_ids(rows, scope, &shapes));
+    seeds
 }
 
 fn anchor_seeds(rows: Rows<'_>, scope: &mut Scope, entries: Option<&Entries>) -> Vec<u32> {
@@ -250,7 +284,7 @@ fn entry_seeds(rows: Rows<'_>, scope: &mut Scope, entries: &Entries, id: &str) -
 }
 
 /// A named field is a pointer, words are a text.
-const fn strength(spot: reads::Spot) -> Strength {
+pub(super) const fn strength(spot: reads::Spot) -> Strength {
     match spot {
         reads::Spot::Text => Strength::Text,
         _ => Strength::Pointer,
@@ -266,7 +300,7 @@ fn grow(rows: Rows<'_>, scope: &mut Scope, shapes: &mut [TraceShape<'_>], grown:
             continue;
         }
         let view = rows.spans.span(SpanRow(seed));
-        let batch = rows.index.is_batch(seed);
+        let batch = rows.index.is_batch(seed) || grown.shared.contains(&seed);
         found.clear();
         found.push((seed, grown.edges.span_of));
         // Of a whole trace every row is a seed: walking from each would cost the square of its depth.
@@ -382,43 +416,6 @@ fn follow_records(rows: Rows<'_>, scope: &mut Scope) {
                 let edge = scope.paths.edge(Relation::NamedBy, Strength::Pointer, pointer.header);
                 scope.paths.add_trace(pointer.trace, from, edge);
             }
-        }
-    }
-}
-
-/// Follows ids that are unique by themselves from the rows that hold them to log lines, and from there to what those name.
-fn follow_ids(rows: Rows<'_>, scope: &mut Scope) {
-    let told = labels::told(rows, scope);
-    scope.ids.clear();
-    for told in told.into_iter().filter(|told| labels::is_searched(&told.id)) {
-        let edge = scope.paths.edge(Relation::NamedBy, Strength::Pointer, &told.field);
-        let node = scope.paths.add_id(&told.id, told.at, edge);
-        let spellings = told.id.spellings();
-        scope.ids.push(told.id);
-        let mut found: BTreeMap<TraceId, (Node, u16)> = BTreeMap::new();
-        for line in rows.lines.iter() {
-            let Some(field) = spellings.iter().find_map(|id| reads::line_field(line, id)) else { continue };
-            let (strength, field) =
-                if field.is_empty() { (Strength::Text, "text") } else { (Strength::Pointer, field) };
-            let holds = scope.paths.edge(Relation::Holds, strength, field);
-            let at = Node::Line(line.row());
-            scope.paths.add(at, node, holds);
-            if let Some(pointer) = reads::line_pointer(line).filter(|named| !scope.traces.contains_key(&named.trace)) {
-                let edge = scope.paths.edge(Relation::NamedBy, self::strength(pointer.spot), &pointer.field);
-                found.entry(pointer.trace).or_insert((at, edge));
-            }
-        }
-        if found.len() > rows.fan.few as usize {
-            let detail = format!("log lines with it name {} further traces, and none of them is followed", found.len());
-            let id = scope.ids.last().map_or_else(SafeText::default, |id| SafeText::new(&id.to_string()));
-            if !scope.ledger.iter().any(|known| known.id == id) {
-                scope.ledger.push(LedgerEntry { id, reason: NotFollowed::Hub, detail: SafeText::new(&detail) });
-            }
-            continue;
-        }
-        for (trace, (at, edge)) in found {
-            scope.traces.insert(trace, (SafeText::own("a log line with an id of the message names it"), true));
-            scope.paths.add_trace(trace, at, edge);
         }
     }
 }

@@ -4,6 +4,7 @@ mod build;
 mod effects;
 mod grouping;
 mod holds;
+mod leads;
 mod metamorphic;
 mod observed;
 mod paths;

@@ -1,6 +1,7 @@
 //! Coordinates of records in texts, as clients and frameworks of Kafka write them.
 
 use crate::model::Coordinate;
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
 /// Coordinates that are taken out of one text.
 const MOST: usize = 32;
@@ -40,6 +41,26 @@ pub fn coordinates(text: &str) -> Vec<Coordinate> {
         }
     }
     found
+}
+
+/// Returns the texts under which lines name a record, as [`coordinates`] reads them: what a search that knows no patterns
+/// is asked for.
+pub fn spellings(at: &Coordinate) -> Vec<SmolStr> {
+    let Coordinate { topic, partition, offset } = at;
+    vec![
+        at.to_smolstr(),
+        format_smolstr!("partition {topic}-{partition} at offset {offset}"),
+        format_smolstr!("offset {offset} for partition {topic}-{partition}"),
+        format_smolstr!("topic = {topic}, partition = {partition}, offset = {offset}"),
+        format_smolstr!("topic={topic} partition={partition} offset={offset}"),
+        format_smolstr!("topic={topic}, partition={partition}, offset={offset}"),
+        format_smolstr!("topic: {topic} partition: {partition} offset: {offset}"),
+        format_smolstr!("topic: {topic}, partition: {partition}, offset: {offset}"),
+        format_smolstr!("{topic} [{partition}] @ {offset}"),
+        format_smolstr!("{topic} [{partition}] at offset {offset}"),
+        format_smolstr!(r#""topic":"{topic}","partition":{partition},"offset":{offset}"#),
+        format_smolstr!(r#""topic": "{topic}", "partition": {partition}, "offset": {offset}"#),
+    ]
 }
 
 fn keep(found: &mut Vec<Coordinate>, at: Coordinate) {
@@ -152,6 +173,16 @@ mod tests {
         #[test]
         fn any_text_is_survived(text in any::<String>()) {
             coordinates(&text);
+        }
+
+        #[test]
+        fn every_spelling_is_read_as_the_record(
+            topic in "[a-z][a-z.-]{0,8}[a-z]", partition in 0i32..99, offset in 0i64..1_000_000, next in "[ ,.)]",
+        ) {
+            let at = Coordinate { topic: topic.into(), partition, offset };
+            for text in spellings(&at) {
+                prop_assert_eq!(coordinates(&format!("failed: {text}{next} and more")), std::slice::from_ref(&at), "{}", text);
+            }
         }
 
         #[test]

@@ -16,7 +16,7 @@ use super::instrumentation::{self, MessageId};
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Identifier, NamedKind, Record, SpanId, TraceId};
-pub use coordinates::coordinates;
+pub use coordinates::{coordinates, spellings};
 use names::Meaning;
 use smol_str::SmolStr;
 pub use wanted::{Wanted, effect_key, wanted};
@@ -291,6 +291,18 @@ pub fn contains_token(text: &str, id: &str) -> bool {
             !text[..at].chars().next_back().is_some_and(joins)
                 && !text[at + id.len()..].chars().next().is_some_and(joins)
         })
+}
+
+/// Counts the words of a text that are written like an id: with the same length and the same signs in the same places. A
+/// line with many of them is a summary, and speaks of none.
+pub fn alike(text: &str, id: &str) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    let is_like = |word: &str| {
+        word.len() == id.len()
+            && word.bytes().zip(id.bytes()).all(|(a, b)| a == b || a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
+            && word.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    text.split(|c| !is_word(c)).filter(|word| is_like(word.trim_matches('.'))).count()
 }
 
 #[cfg(test)]

@@ -237,3 +237,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_that_are_written_like_an_id_are_counted() {
+    let summary = "done: msg-0017, msg-0018, msg-0019; msg-20 and note-018 failed at 10:15";
+    assert_eq!(alike(summary, "msg-0018"), 3, "one is shorter, in one the sign stands elsewhere");
+    assert_eq!((alike("nothing here", "msg-0018"), alike("", "msg-0018"), alike("msg-0018.", "msg-0018")), (0, 0, 1));
+}
