@@ -177,7 +177,9 @@ pub(super) fn of_ids(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>) -> 
         if is_wider {
             // What caused the message is told; what else it caused is another story.
             if further > 0 {
-                let detail = format!("its lines are told, the {further} further traces they name are not; to widen: hopscope follow {id}");
+                let detail = format!(
+                    "its lines are told, the {further} further traces they name are not; to widen: hopscope follow {id}"
+                );
                 tell(scope, &id, NotFollowed::WiderScope, &detail);
             }
             for trace in found.into_keys().filter(|trace| !scope.traces.contains_key(trace)) {
@@ -188,7 +190,8 @@ pub(super) fn of_ids(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>) -> 
         }
         for (trace, all) in found {
             let is_known = scope.traces.contains_key(&trace);
-            let leading: Vec<&(Node, LinePointer)> = all.iter().filter(|(line, _)| is_about(rows, *line, &id)).collect();
+            let leading: Vec<&(Node, LinePointer)> =
+                all.iter().filter(|(line, _)| is_about(rows, *line, &id)).collect();
             if leading.is_empty() && !is_known {
                 let why = || SafeText::new(&format!("a log line with many ids, {id} among them, belongs to it"));
                 scope.probes.entry(trace).or_insert_with(why);
@@ -238,13 +241,7 @@ pub(super) fn look_around(rows: Rows<'_>, scope: &mut Scope) {
 }
 
 /// Goes from a line to its span, or to the roots of its trace where that is one story.
-fn lead(
-    rows: Rows<'_>,
-    scope: &mut Scope,
-    shapes: &Shapes<'_>,
-    line: Node,
-    pointer: &LinePointer,
-) -> Vec<u32> {
+fn lead(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>, line: Node, pointer: &LinePointer) -> Vec<u32> {
     let edge = scope.paths.edge(Relation::NamedBy, super::scope::strength(pointer.spot), &pointer.field);
     scope.paths.add_trace(pointer.trace, line, edge);
     let own = pointer.span.and_then(|span| rows.index.find_in(rows.spans, pointer.trace, span));

@@ -7,7 +7,8 @@ use crate::decode::attributes;
 use crate::model::spans::SpanView;
 use crate::model::symbols::Sym;
 use crate::model::{
-    Ask, Coordinate, Identifier, Identity, Keep, Nanos, QueueState, Record, SafeText, ScanFrom, Signal, SpanStore, Timestamp, TraceId, Window,
+    Ask, Coordinate, Identifier, Identity, Keep, Nanos, QueueState, Record, SafeText, ScanFrom, Signal, SpanStore,
+    Timestamp, TraceId, Window,
 };
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +109,11 @@ fn lines(known: &Known<'_>) -> Vec<Want> {
 
 /// Traces that lines name, and that have to name the record themselves.
 fn traces(named: &BTreeMap<TraceId, SafeText>) -> Vec<Want> {
-    let want =
-        |(trace, why): (&TraceId, &SafeText)| Want { key: format!("trace {trace}"), ask: Ask::Trace(*trace), why: format!("trace: {why}") };
+    let want = |(trace, why): (&TraceId, &SafeText)| Want {
+        key: format!("trace {trace}"),
+        ask: Ask::Trace(*trace),
+        why: format!("trace: {why}"),
+    };
     named.iter().map(want).collect()
 }
 

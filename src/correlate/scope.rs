@@ -172,9 +172,8 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         grow(rows, &mut scope, &mut shapes, &mut grown, seeds);
         follow_records(rows, &mut scope);
         seeds = pointed_at(rows, &mut scope, &grown.edges);
-        let is_stable = |scope: &Scope, seeds: &[u32]| {
-            before == count(scope) && seeds.iter().all(|row| grown.done[*row as usize])
-        };
+        let is_stable =
+            |scope: &Scope, seeds: &[u32]| before == count(scope) && seeds.iter().all(|row| grown.done[*row as usize]);
         if is_stable(&scope, &seeds) {
             // Texts only where no pointer leads on, so that what both lead to rests on the pointer.
             seeds = told(rows, &mut scope, &shapes, &leads);

@@ -189,7 +189,9 @@ fn a_line_with_nothing_but_the_key_tells_where_to_look_and_leads_nowhere() {
         unlinked.records.iter_mut().for_each(|record| record.key = Some("acct-4711".into()));
         let case = unlinked.case(&anchor);
         assert!(!has(&case, BATCH) && missed(&case), "{anchor}");
-        assert!(case.journey.rows.len() < 9 && case.lines.iter().all(|line| !case.paths.is_reached(Node::Line(line.row()))));
+        assert!(
+            case.journey.rows.len() < 9 && case.lines.iter().all(|line| !case.paths.is_reached(Node::Line(line.row())))
+        );
     }
 }
 
@@ -219,7 +221,11 @@ fn lines_of_a_request_are_told_and_its_other_traces_are_wider_than_a_message() {
     let mut world = with_message_id(batch(false), "x-request-id");
     world.spans[0] = world.spans[0].clone().with("http.request.header.x-request-id", MESSAGE);
     world.spans.push(span(0x66, 1, 0, "mailer", SpanKind::Server, 30, 5));
-    world.lines.push(("mailer", 31, format!("mail of request {MESSAGE} trace_id={} span_id={:016x}", TraceId(0x66), 1)));
+    world.lines.push((
+        "mailer",
+        31,
+        format!("mail of request {MESSAGE} trace_id={} span_id={:016x}", TraceId(0x66), 1),
+    ));
     let is_wider = |case: &Case| case.ledger.iter().any(|entry| entry.id.as_str() == MESSAGE);
     let record = world.case("refunds-0@7");
     assert_eq!((is_wider(&record), has(&record, 0x66)), (true, false), "{:?}", record.ledger);

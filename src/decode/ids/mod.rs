@@ -299,7 +299,10 @@ pub fn alike(text: &str, id: &str) -> usize {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     let is_like = |word: &str| {
         word.len() == id.len()
-            && word.bytes().zip(id.bytes()).all(|(a, b)| a == b || a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
+            && word
+                .bytes()
+                .zip(id.bytes())
+                .all(|(a, b)| a == b || a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
             && word.bytes().any(|byte| byte.is_ascii_digit())
     };
     text.split(|c| !is_word(c)).filter(|word| is_like(word.trim_matches('.'))).count()
