@@ -16,7 +16,7 @@ fn batch(is_linked: bool) -> World {
         .with("messaging.destination.name", "refunds")
         .with("messaging.operation", "process")
         .group("ledger");
-    process.name = "refunds process".to_owned();
+    "refunds process".clone_into(&mut process.name);
     if is_linked {
         process.links = vec![(T, 2), (OTHER, 9)];
     }
@@ -168,7 +168,7 @@ fn a_trace_that_only_a_line_knows_is_missed_in_words_that_say_so() {
     assert!(gap.reason == Absence::NotFound && gap.detail.as_str().contains("a log line that names refunds-0@7"));
     // It is there, and nothing tells which part of it is meant.
     let mut scan = span(0x77, 1, 0, "mailer", SpanKind::Consumer, 130, 5).with("messaging.batch.message_count", 40);
-    scan.name = "mails process".to_owned();
+    "mails process".clone_into(&mut scan.name);
     world.spans.push(scan);
     let case = world.case("refunds-0@7");
     let gap = case.journey.gaps.iter().find(|gap| gap.what.as_str().starts_with("the part of trace"));
