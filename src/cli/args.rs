@@ -142,6 +142,12 @@ pub enum Verb {
         #[command(subcommand)]
         action: QueueVerb,
     },
+    /// Letters: copies made after a failure, on retry topics, dead-letter topics and in quarantine
+    Dead {
+        /// Which
+        #[command(subcommand)]
+        action: DeadVerb,
+    },
     /// Log lines
     Logs {
         /// Which
@@ -204,6 +210,32 @@ pub enum QueueVerb {
         /// topic-partition@offset, or a time (RFC 3339, or 15m ago) instead of the offset: the first record since then
         #[arg(value_name = "RECORD")]
         at: String,
+    },
+}
+
+/// Letters: all, one, or what they have in common.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DeadVerb {
+    /// The letters, the newest first: where each is, what became of it, what it is a copy of, and why it was made
+    List {
+        /// This topic alone, whatever its name
+        topic: Option<String>,
+        /// Read so many of the newest offsets of each topic
+        #[arg(long, value_name = "OFFSETS", default_value_t = crate::investigate::dead::NEWEST, value_parser = clap::value_parser!(u32).range(1..))]
+        newest: u32,
+    },
+    /// One letter with its record, decoded
+    Show {
+        /// topic-partition@offset
+        record: String,
+    },
+    /// Letters of one cause together: exception, original topic, group
+    Cohorts {
+        /// This topic alone, whatever its name
+        topic: Option<String>,
+        /// Read so many of the newest offsets of each topic
+        #[arg(long, value_name = "OFFSETS", default_value_t = crate::investigate::dead::NEWEST, value_parser = clap::value_parser!(u32).range(1..))]
+        newest: u32,
     },
 }
 

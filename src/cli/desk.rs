@@ -1,11 +1,12 @@
 //! The engine behind the console: starts questions on the runtime's threads and hands back what is known.
 
 use crate::investigate::SourceSet;
+use crate::investigate::dead::{Wanted, read_dead};
 use crate::investigate::doctor::{Checkup, examine};
 use crate::investigate::follow::{Asked, blank, follow};
 use crate::investigate::read_now;
 use crate::model::id::Recognised;
-use crate::model::{Case, Now, SafeText, Window};
+use crate::model::{Case, Dead, Now, SafeText, Window};
 use crate::tui::engine::{Dealings, Engine};
 use crate::tui::stage::Bell;
 use std::sync::Arc;
@@ -32,13 +33,14 @@ pub struct Desk {
     bell: Bell,
     story: Option<(watch::Receiver<Arc<Case>>, CancellationToken)>,
     present: Option<(watch::Receiver<Option<Arc<Now>>>, CancellationToken)>,
+    dead: Option<(watch::Receiver<Option<Arc<Dead>>>, CancellationToken)>,
     checkups: Option<(watch::Receiver<Arc<Vec<Checkup>>>, CancellationToken)>,
 }
 
 impl Desk {
     /// Returns a desk that asks these sources and rings `bell` for each answer.
     pub fn new(sources: SourceSet, threads: Handle, times: Box<dyn Fn() -> Times>, bell: Bell) -> Self {
-        Self { sources, threads, times, bell, story: None, present: None, checkups: None }
+        Self { sources, threads, times, bell, story: None, present: None, dead: None, checkups: None }
     }
 
     /// Rings for every change, and once more when there will be none.
@@ -91,6 +93,24 @@ impl Engine for Desk {
         });
     }
 
+    fn read_dead(&mut self) {
+        self.sources.try_again();
+        if let Some((_, cancel)) = self.dead.take() {
+            cancel.cancel();
+        }
+        let at = (self.times)().present.at;
+        let (publish, seen) = watch::channel(None);
+        let (sources, cancel) = (self.sources.clone(), CancellationToken::new());
+        self.ring(seen.clone());
+        self.dead = Some((seen, cancel.clone()));
+        self.threads.spawn(async move {
+            let wanted = Wanted::default();
+            let publish_known = |dead: &Dead| _ = publish.send_replace(Some(Arc::new(dead.clone())));
+            let dead = read_dead(&sources, at, &wanted, &cancel, publish_known).await;
+            publish.send_replace(Some(Arc::new(dead)));
+        });
+    }
+
     fn examine(&mut self) {
         self.sources.try_again();
         if let Some((_, cancel)) = self.checkups.take() {
@@ -123,7 +143,8 @@ impl Engine for Desk {
     fn cancel(&mut self) {
         let story = self.story.iter().map(|(_, cancel)| cancel);
         let present = self.present.iter().map(|(_, cancel)| cancel);
-        for cancel in story.chain(present).chain(self.checkups.iter().map(|(_, cancel)| cancel)) {
+        let dead = self.dead.iter().map(|(_, cancel)| cancel);
+        for cancel in story.chain(present).chain(dead).chain(self.checkups.iter().map(|(_, cancel)| cancel)) {
             cancel.cancel();
         }
     }
@@ -134,6 +155,14 @@ impl Engine for Desk {
 
     fn present(&self) -> Option<Arc<Now>> {
         self.present.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn dead(&self) -> Option<Arc<Dead>> {
+        self.dead.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn is_reading_dead(&self) -> bool {
+        self.dead.as_ref().is_some_and(|(seen, _)| seen.has_changed().is_ok())
     }
 
     fn is_following(&self) -> bool {

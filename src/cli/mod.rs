@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod console;
+pub mod dead;
 pub mod demo;
 pub mod desk;
 pub mod doctor;
@@ -63,6 +64,7 @@ pub fn main() -> u8 {
         }
         Some(Verb::Doctor) => doctor::run(&arguments, &out),
         Some(Verb::Logs { action }) => logs::run(&arguments, action, &out),
+        Some(Verb::Dead { action }) => dead::run(&arguments, action, &out),
         Some(Verb::Keys) => keys::run(&arguments, &out),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind, why }) => verbs::follow(&arguments, id, *kind, *why, &out),

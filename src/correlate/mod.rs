@@ -19,6 +19,7 @@ mod journey;
 mod labels;
 mod layers;
 mod leads;
+pub mod letters;
 mod messages;
 mod plan;
 mod reads;

@@ -8,6 +8,7 @@
 //! Copy `text.rs` when adding a format.
 
 pub mod compare;
+pub mod dead;
 pub mod format;
 pub mod journey;
 pub mod json;

@@ -64,12 +64,12 @@ impl Cells<'_> {
         }
     }
 
-    fn text(&mut self, cell: &str) {
+    pub(super) fn text(&mut self, cell: &str) {
         self.next();
         self.text.push_str(cell);
     }
 
-    fn number(&mut self, cell: impl itoa::Integer + TryInto<u8> + Copy) {
+    pub(super) fn number(&mut self, cell: impl itoa::Integer + TryInto<u8> + Copy) {
         self.next();
         match cell.try_into() {
             // Most lags.
@@ -78,14 +78,14 @@ impl Cells<'_> {
         }
     }
 
-    fn number_or_dash(&mut self, cell: Option<impl itoa::Integer + TryInto<u8> + Copy>) {
+    pub(super) fn number_or_dash(&mut self, cell: Option<impl itoa::Integer + TryInto<u8> + Copy>) {
         match cell {
             Some(cell) => self.number(cell),
             None => self.text("-"),
         }
     }
 
-    fn text_or_dash(&mut self, cell: Option<&str>) {
+    pub(super) fn text_or_dash(&mut self, cell: Option<&str>) {
         match cell.filter(|text| !text.is_empty()) {
             Some(text) if text.contains(' ') => self.text(&text.replace(' ', "_")),
             text => self.text(text.unwrap_or("-")),

@@ -4,6 +4,7 @@
 //! judge: it moves queries to `sources`, replies to `correlate`, and the finished case to `diagnose`.
 //! A source that panics is a fault of that source; the rest of the investigation goes on.
 
+pub mod dead;
 pub mod doctor;
 pub mod follow;
 pub mod now;
@@ -11,6 +12,7 @@ pub mod run;
 pub mod sources;
 
 pub use crate::sources::log::Requests;
+pub use dead::read_dead;
 pub use now::read_now;
 pub use run::{Rounds, drive};
 pub use sources::SourceSet;

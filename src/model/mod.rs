@@ -15,6 +15,7 @@ pub mod calls;
 pub mod case;
 pub mod count;
 pub mod coverage;
+pub mod dead;
 pub mod effects;
 pub mod hops;
 pub mod id;
@@ -39,6 +40,7 @@ pub use ask::{Answer, Ask, Exchange, Fault, FaultKind, Keep, Note, Query, Reply,
 pub use budget::{BreakerState, Measure, Spent};
 pub use case::Case;
 pub use coverage::{Absence, LedgerEntry, NotFollowed, Reach, SourceCoverage};
+pub use dead::Dead;
 pub use id::{Coordinate, Identity, SpanId, TraceId};
 pub use identifier::{Identifier, NamedKind, Scope};
 pub use journey::Journey;

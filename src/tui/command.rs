@@ -202,6 +202,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Lens('3'), "trace", &["3"], "its spans as a waterfall, with the critical path", None),
     entry(Command::Lens('4'), "logs", &["4"], "its log lines, patterns folded", None),
     entry(Command::Lens('5'), "queues", &["5"], "consumer groups and their partitions", None),
+    entry(Command::Lens('6'), "dead", &["6"], "letters of retry and dead-letter topics, by cause", None),
     entry(Command::Lens('7'), "compare", &["7"], "two marked identities side by side", None),
     entry(Command::Lens('8'), "evidence", &["8"], "pinned rows, and hypotheses that they speak for or against", None),
     entry(Command::Lens('9'), "sources", &["9"], "health of the sources, and every request made", None),

@@ -3,7 +3,7 @@
 use crate::investigate::Requests;
 use crate::investigate::doctor::Checkup;
 use crate::model::id::Recognised;
-use crate::model::{BreakerState, Case, Now, SafeText, SourceKind, Spent};
+use crate::model::{BreakerState, Case, Dead, Now, SafeText, SourceKind, Spent};
 use std::sync::Arc;
 
 /// How the sources were treated so far.
@@ -32,6 +32,9 @@ pub trait Engine {
     /// Starts to read the present again.
     fn read_now(&mut self);
 
+    /// Starts to read letters.
+    fn read_dead(&mut self);
+
     /// Starts to examine every source.
     fn examine(&mut self);
 
@@ -52,6 +55,12 @@ pub trait Engine {
 
     /// Returns the newest state of the present.
     fn present(&self) -> Option<Arc<Now>>;
+
+    /// Returns the newest state of the letters.
+    fn dead(&self) -> Option<Arc<Dead>>;
+
+    /// Says whether letters are being read.
+    fn is_reading_dead(&self) -> bool;
 
     /// Says whether a story is being told.
     fn is_following(&self) -> bool;

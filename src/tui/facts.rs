@@ -10,7 +10,7 @@ pub use crate::export::waterfall::Folding;
 use crate::export::waterfall::Waterfall;
 use crate::model::case::Progress;
 use crate::model::id::Recognised;
-use crate::model::{Case, Now, SafeText, Window};
+use crate::model::{Case, Dead, Now, SafeText, Window};
 use jiff::tz::TimeZone;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -23,6 +23,10 @@ pub struct Facts {
     pub now: Option<Arc<Now>>,
     /// Whether it is being read.
     pub is_reading: bool,
+    /// Letters, once they were asked for.
+    pub dead: Option<Arc<Dead>>,
+    /// Whether they are being read.
+    pub is_reading_dead: bool,
     /// The story.
     pub story: Option<Arc<Case>>,
     /// Whether it is being told.
@@ -76,6 +80,8 @@ impl Facts {
         Self {
             now: None,
             is_reading: false,
+            dead: None,
+            is_reading_dead: false,
             story: None,
             is_following: false,
             dealings: Dealings::default(),

@@ -7,7 +7,7 @@
 use hopscope::correlate::hunt::{Hunt, Settings};
 use hopscope::model::id::{Recognised, recognise};
 use hopscope::model::journey::{Entry, Ground, Journey, Mark, Outcome, RowKind, Rows, Word, Words};
-use hopscope::model::{Case, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
+use hopscope::model::{Case, Dead, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::tui::headless;
@@ -26,6 +26,7 @@ impl Engine for Told {
     fn try_again(&mut self) {}
 
     fn read_now(&mut self) {}
+    fn read_dead(&mut self) {}
     fn examine(&mut self) {}
 
     fn is_examining(&self) -> bool {
@@ -46,6 +47,12 @@ impl Engine for Told {
     }
     fn present(&self) -> Option<Arc<Now>> {
         None
+    }
+    fn dead(&self) -> Option<Arc<Dead>> {
+        None
+    }
+    fn is_reading_dead(&self) -> bool {
+        false
     }
     fn is_following(&self) -> bool {
         false

@@ -1,5 +1,6 @@
 //! The program as scripts see it: exit codes, stdout, stderr.
 
+mod dead;
 mod demo;
 mod keys;
 mod logs;

@@ -12,7 +12,7 @@ use hopscope::tui::headless::{self, Form};
 use hopscope::tui::keys::{KeyMap, presets, script};
 use hopscope::tui::stage::{Input, Stage, Wish};
 
-fn press(app: &mut App<Shelf>, keys: &str) -> String {
+pub fn press(app: &mut App<Shelf>, keys: &str) -> String {
     pressed(app, keys, (80, 24))
 }
 
@@ -29,7 +29,7 @@ fn opened(label: &str) -> App<Shelf> {
 }
 
 /// What the menu's line with this label copies.
-fn copied(app: &mut App<Shelf>, label: &str) -> String {
+pub fn copied(app: &mut App<Shelf>, label: &str) -> String {
     let menu = press(app, "y");
     let line = menu.lines().find(|line| line.get(2..).is_some_and(|rest| rest.trim_start().starts_with(label)));
     let digit = line.unwrap_or_else(|| panic!("{label} in {menu}")).trim_start().chars().next().unwrap();
@@ -38,7 +38,7 @@ fn copied(app: &mut App<Shelf>, label: &str) -> String {
     lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-fn in_three_sizes(name: &str, shown: &Shown<'_>) {
+pub fn in_three_sizes(name: &str, shown: &Shown<'_>) {
     for size in [(80, 24), (100, 30), (140, 40)] {
         check(&format!("{name}-{}", size.0), &Shown { size, ..*shown });
     }

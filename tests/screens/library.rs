@@ -4,11 +4,12 @@
 use hopscope::cli::demo::profile;
 use hopscope::config::Limits;
 use hopscope::demo::{self, Clock, Options, Running};
+use hopscope::investigate::dead::{Wanted, read_dead};
 use hopscope::investigate::doctor::{Checkup, Finding, Step};
 use hopscope::investigate::follow::{Asked, blank, follow};
 use hopscope::investigate::{Requests, SourceSet, read_now};
 use hopscope::model::id::Recognised;
-use hopscope::model::{BreakerState, Case, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
+use hopscope::model::{BreakerState, Case, Dead, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
 use hopscope::sources::lease::Purse;
 use hopscope::tui::engine::{Dealings, Engine};
 use hopscope::world::Scenario;
@@ -39,6 +40,7 @@ pub struct Library {
     pub running: Running,
     told: Mutex<BTreeMap<(Answers, String), Arc<Case>>>,
     read: Mutex<BTreeMap<Answers, Arc<Now>>>,
+    dead: Mutex<BTreeMap<Answers, Arc<Dead>>>,
 }
 
 /// The one library of this process.
@@ -49,7 +51,7 @@ pub fn library() -> &'static Library {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let options = Options { clock: Clock::stopped_at(NOW_NS as u64), ..Options::default() };
         let running = runtime.block_on(demo::start(Scenario::checkout(), options)).unwrap();
-        Library { runtime, running, told: Mutex::default(), read: Mutex::default() }
+        Library { runtime, running, told: Mutex::default(), read: Mutex::default(), dead: Mutex::default() }
     })
 }
 
@@ -91,6 +93,24 @@ impl Library {
             Arc::new(case)
         };
         Arc::clone(told.entry(key).or_insert_with(tell))
+    }
+
+    pub fn dead(&self, answers: Answers) -> Arc<Dead> {
+        let mut read = self.dead.lock().unwrap();
+        let tell = || {
+            let at = asked().at;
+            if answers == Answers::NotYet {
+                return Arc::new(Dead { at, ..Dead::default() });
+            }
+            let (sources, cancel) = (self.sources(answers), CancellationToken::new());
+            let wanted = Wanted::default();
+            let mut dead = self.runtime.block_on(read_dead(&sources, at, &wanted, &cancel, |_| ()));
+            for fault in &mut dead.faults {
+                (fault.asked, fault.came) = (portless(&fault.asked), portless(&fault.came));
+            }
+            Arc::new(dead)
+        };
+        Arc::clone(read.entry(answers).or_insert_with(tell))
     }
 
     pub fn now(&self, answers: Answers) -> Arc<Now> {
@@ -173,6 +193,7 @@ pub struct Shelf {
     pub answers: Answers,
     pub story: Option<Arc<Case>>,
     pub present: Option<Arc<Now>>,
+    pub dead: Option<Arc<Dead>>,
     pub followed: Vec<String>,
     pub limits: Limits,
     pub checkups: Vec<Checkup>,
@@ -184,6 +205,7 @@ impl Shelf {
             answers,
             story: None,
             present: None,
+            dead: None,
             followed: Vec::new(),
             limits: Limits::default(),
             checkups: checkups(),
@@ -201,6 +223,10 @@ impl Engine for Shelf {
 
     fn read_now(&mut self) {
         self.present = Some(library().now(self.answers));
+    }
+
+    fn read_dead(&mut self) {
+        self.dead = Some(library().dead(self.answers));
     }
 
     fn examine(&mut self) {}
@@ -253,6 +279,14 @@ impl Engine for Shelf {
 
     fn present(&self) -> Option<Arc<Now>> {
         self.present.clone()
+    }
+
+    fn dead(&self) -> Option<Arc<Dead>> {
+        self.dead.clone()
+    }
+
+    fn is_reading_dead(&self) -> bool {
+        self.answers == Answers::NotYet && self.dead.is_some()
     }
 
     fn is_following(&self) -> bool {

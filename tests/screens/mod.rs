@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken belief should stop at its place")]
 
 mod behaviour;
+mod dead;
 mod emulator;
 mod keys;
 pub mod library;

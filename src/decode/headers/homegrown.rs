@@ -12,7 +12,7 @@ fn read(headers: &Headers<'_>) -> Trail {
         exception: headers.text("dlq-error-class").or_else(|| headers.text("dlq-reason")),
         reason: headers.line("dlq-reason"),
         topic: headers.text("dlq-original-topic"),
-        failed: headers.instant("dlq-failed-at"),
+        failed: headers.instant_or_millis("dlq-failed-at"),
         ..Trail::default()
     }
 }

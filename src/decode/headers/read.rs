@@ -122,6 +122,14 @@ impl<'a> Headers<'a> {
         })
     }
 
+    /// An instant as [`Self::instant`] reads it, or milliseconds in decimal digits: what teams write by themselves.
+    pub(super) fn instant_or_millis(&self, name: &'a str) -> Option<Timestamp> {
+        match self.bytes(name).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_digit)) {
+            true => self.decimal_millis(name),
+            false => self.instant(name),
+        }
+    }
+
     /// A coordinate of three texts.
     pub(super) fn coordinate(&self, topic: &'a str, partition: &'a str, offset: &'a str) -> Option<Coordinate> {
         coordinate(self.text(topic), self.decimal(partition), self.decimal(offset))

@@ -11,6 +11,7 @@ use crate::tui::engine::Engine;
 use crate::tui::evidence::Pin;
 use crate::tui::facts::Side;
 use crate::tui::screens::Subject;
+use crate::tui::screens::dead::letter_of;
 
 /// Identities that can be marked: two, to be compared.
 const MARKS: usize = 2;
@@ -250,12 +251,17 @@ impl<E: Engine> App<E> {
         let anchor = self.facts.story.as_ref().map(|story| story.anchor.identity.clone());
         let under = self.views[self.screen].item().and_then(|item| item.follow.as_ref());
         let record = under.and_then(|id| recognise(id.as_str())).map(|found| found.identity);
+        let letter = self.views[self.screen].item().and_then(|item| letter_of(&self.facts, item));
         let verb = match (self.shown().digit(), &anchor) {
             ('2' | '3', Some(id)) => format!("follow {}", quoted(&id.to_string())),
             ('4', Some(id)) => format!("logs for {}", quoted(&id.to_string())),
             ('5', _) => match record {
                 Some(Identity::Record(at)) => format!("queue record {}", quoted(&at.to_string())),
                 _ => "queue lag".to_owned(),
+            },
+            ('6', _) => match letter {
+                Some(letter) => format!("dead show {}", quoted(&letter.record.coordinate.to_string())),
+                None => "dead cohorts".to_owned(),
             },
             ('9', _) => "doctor".to_owned(),
             ('0', _) => "keys".to_owned(),
@@ -310,6 +316,9 @@ impl<E: Engine> App<E> {
 
     /// The text of the line, or the value of the record.
     fn value(&self) -> Option<SafeText> {
+        if let Some(letter) = self.views[self.screen].item().and_then(|item| letter_of(&self.facts, item)) {
+            return letter.record.value.as_ref().map(|value| SafeText::from_bytes(value));
+        }
         let case = self.facts.story.as_ref()?;
         match self.fact()? {
             Fact::Line(row) => Some(SafeText::new(case.lines.line(row).text())),

@@ -163,7 +163,10 @@ impl<E: Engine> App<E> {
 
     /// Says whether answers are awaited.
     pub fn is_busy(&self) -> bool {
-        self.engine.is_following() || self.engine.is_reading() || self.engine.is_examining()
+        self.engine.is_following()
+            || self.engine.is_reading()
+            || self.engine.is_reading_dead()
+            || self.engine.is_examining()
     }
 
     fn shown(&self) -> &'static dyn Screen {
@@ -186,6 +189,7 @@ impl<E: Engine> App<E> {
         let was_following = std::mem::replace(&mut self.facts.is_following, self.engine.is_following());
         self.facts.dealings = self.engine.dealings();
         self.facts.is_reading = self.engine.is_reading();
+        self.facts.is_reading_dead = self.engine.is_reading_dead();
         if let Some(story) =
             story.filter(|story| self.facts.story.as_ref().is_none_or(|known| !Arc::ptr_eq(known, story)))
         {
@@ -198,6 +202,9 @@ impl<E: Engine> App<E> {
         }
         if present.is_some() {
             self.facts.now = present;
+        }
+        if let Some(dead) = self.engine.dead() {
+            self.facts.dead = Some(dead);
         }
         if was_following && !self.facts.is_following {
             self.follow_side();
@@ -261,6 +268,10 @@ impl<E: Engine> App<E> {
         if visit.screen != self.screen {
             self.last = self.screen;
             self.screen = visit.screen;
+        }
+        // Letters are read when somebody wants to see them: it takes a request for each partition.
+        if self.shown().digit() == '6' && self.facts.dead.is_none() && !self.engine.is_reading_dead() {
+            self.engine.read_dead();
         }
         self.detail = None;
         if let Some(anchor) = visit.anchor

@@ -343,6 +343,9 @@ impl<E: Engine> App<E> {
             self.engine.try_again();
             self.engine.follow(anchor);
             self.say("asking everything of this story again");
+        } else if SCREENS[self.screen].digit() == '6' {
+            self.engine.read_dead();
+            self.say("reading letters again");
         } else {
             self.engine.read_now();
             self.say("reading again");

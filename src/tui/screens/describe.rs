@@ -15,7 +15,7 @@ use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
 /// Lines of a value, partitions of a group and attributes of a span that are shown at most; the rest is counted.
-const MOST: usize = 400;
+pub(super) const MOST: usize = 400;
 /// Cells for the names of fields.
 const NAME: usize = 11;
 
@@ -68,7 +68,7 @@ fn lamp(facts: &Facts, now: &Now, at: usize) -> Vec<Stripe> {
     lines
 }
 
-fn fault(fault: &Fault) -> [Stripe; 3] {
+pub(super) fn fault(fault: &Fault) -> [Stripe; 3] {
     [
         Stripe::default()
             .cell(&"fault".into(), NAME + 1, Align::Left, Role::Dim)
@@ -78,7 +78,7 @@ fn fault(fault: &Fault) -> [Stripe; 3] {
     ]
 }
 
-fn note(note: &Note) -> Stripe {
+pub(super) fn note(note: &Note) -> Stripe {
     Stripe::default().cell(&"note".into(), NAME + 1, Align::Left, Role::Dim).and(note.text.clone(), Role::Warn)
 }
 
@@ -322,7 +322,7 @@ fn line(case: &Case, at: LineRow, facts: &Facts, lines: &mut Vec<Stripe>) {
     }
 }
 
-fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
+pub(super) fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
     let shown = |bytes: Option<&bytes::Bytes>| {
         bytes.map_or_else(|| SafeText::own("(null)"), |bytes| SafeText::from_bytes(bytes))
     };

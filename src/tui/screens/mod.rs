@@ -6,6 +6,7 @@
 //! Must not know: sources, keys beyond their help, the terminal. Copy `sources.rs` when adding a screen.
 
 pub mod compare;
+pub mod dead;
 pub mod describe;
 pub mod evidence;
 pub mod fold;
@@ -31,6 +32,7 @@ pub const SCREENS: &[&dyn Screen] = &[
     &trace::Trace,
     &logs::Logs,
     &queues::Queues,
+    &dead::Dead,
     &compare::Compare,
     &evidence::Evidence,
     &sources::Sources,
@@ -117,6 +119,18 @@ pub enum Subject {
     Lines(usize, usize),
     /// A partition of a group: the group's place in the queue state, and the place in its commits.
     Commit(usize, usize),
+    /// Letters with one cause.
+    Cohort(usize),
+    /// A letter.
+    Letter(usize),
+    /// Letters of a cohort that are folded: the cohort, and how many of it are shown.
+    MoreLetters(usize, usize),
+    /// A topic that holds letters.
+    LetterTopic(usize),
+    /// A fault of a reading.
+    Fault(usize),
+    /// A note of a reading.
+    Note(usize),
     /// A bar of the waterfall.
     Bar(usize),
     /// A question that was asked for the story.
