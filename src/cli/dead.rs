@@ -49,20 +49,20 @@ pub fn run(arguments: &Arguments, verb: &DeadVerb, out: &Out) -> Result<Exit, Fa
     Ok(match (verb, &place) {
         (DeadVerb::List { .. }, _) => {
             let rows = dead::letters(&found, &look.zone);
-            write(&found, ("hopscope/letters/1", &rows), out, |exit| caught.or(exit))
+            write(&found, ("hopscope/letters/1", &rows), *out, |exit| caught.or(exit))
         }
         (DeadVerb::Cohorts { .. }, _) => {
             let rows = dead::cohorts(&found, &look.zone);
-            write(&found, ("hopscope/cohorts/1", &rows), out, |exit| caught.or(exit))
+            write(&found, ("hopscope/cohorts/1", &rows), *out, |exit| caught.or(exit))
         }
         (DeadVerb::Show { .. }, place) => {
             let place = place.as_ref().expect("read above");
-            show(&found, place, &look, out, |exit| caught.or(exit))
+            show(&found, place, &look, *out, |exit| caught.or(exit))
         }
     })
 }
 
-fn remark(found: &Dead, out: &Out) {
+fn remark(found: &Dead, out: Out) {
     for note in &found.notes {
         out.remark(note.text.as_str());
     }
@@ -74,7 +74,7 @@ fn remark(found: &Dead, out: &Out) {
 fn write<R: Line + Serialize>(
     found: &Dead,
     (schema, rows): (&'static str, &[R]),
-    out: &Out,
+    out: Out,
     caught: impl Fn(Exit) -> Exit,
 ) -> Exit {
     // A topic that is not there is an answer, not a part of one.
@@ -94,7 +94,7 @@ fn write<R: Line + Serialize>(
     out.data(&json::write(&document), exit)
 }
 
-fn show(found: &Dead, place: &Coordinate, look: &Look, out: &Out, caught: impl Fn(Exit) -> Exit) -> Exit {
+fn show(found: &Dead, place: &Coordinate, look: &Look, out: Out, caught: impl Fn(Exit) -> Exit) -> Exit {
     let letter = found.letters.first();
     let unseen = |kind| !matches!(kind, NoteKind::Remark | NoteKind::NotFound);
     let complete = found.faults.is_empty() && !found.notes.iter().any(|note| unseen(note.kind));

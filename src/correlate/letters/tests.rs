@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::dead::LetterState::{Overdue, Read, Unknown, Waiting};
 use crate::model::queue::{Commit, Group, Partition};
 use crate::model::record::{Header, RecordClock};
 use crate::model::{Coordinate, Timestamp};
@@ -114,7 +115,6 @@ fn a_letter_is_read_when_a_group_is_past_it() {
         let letter = sort(state, reads, has_groups).letters.pop().expect("a letter");
         [0, 900].map(|s| letter.state(Timestamp::from_millis(1_767_258_000_000 + s * 1_000)))
     };
-    use crate::model::dead::LetterState::{Overdue, Read, Unknown, Waiting};
     assert_eq!(told(&state, true), [Waiting, Overdue]);
     assert_eq!(told(&state, false), [Unknown, Unknown], "groups that were not told may have read it");
     let commit = |offset| Commit { topic: "orders-retry-0".into(), committed: Some(offset), ..Commit::default() };

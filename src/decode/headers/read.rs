@@ -124,10 +124,8 @@ impl<'a> Headers<'a> {
 
     /// An instant as [`Self::instant`] reads it, or milliseconds in decimal digits: what teams write by themselves.
     pub(super) fn instant_or_millis(&self, name: &'a str) -> Option<Timestamp> {
-        match self.bytes(name).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_digit)) {
-            true => self.decimal_millis(name),
-            false => self.instant(name),
-        }
+        let is_number = self.bytes(name).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_digit));
+        if is_number { self.decimal_millis(name) } else { self.instant(name) }
     }
 
     /// A coordinate of three texts.

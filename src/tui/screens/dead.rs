@@ -287,10 +287,11 @@ fn topic(topic: &LetterTopic, mark: Mark, room: Room) -> Stripe {
 
 fn describe_cohort(dead: &model::Dead, cohort: &Cohort, facts: &Facts) -> Vec<Stripe> {
     let told = |text: Option<&SafeText>| text.cloned().unwrap_or_else(|| "not told".into());
-    let mut originals = count_of(cohort.origins, "original");
-    if cohort.without_origin > 0 {
-        originals.push_str(&format!(", and {} that name none", count_of(cohort.without_origin, "letter")));
-    }
+    let nameless = match cohort.without_origin {
+        0 => String::new(),
+        letters => format!(", and {} that name none", count_of(letters, "letter")),
+    };
+    let originals = format!("{}{nameless}", count_of(cohort.origins, "original"));
     let places = Place::ALL.iter().zip(cohort.places).filter(|(_, count)| *count > 0);
     let places: Vec<String> = places.map(|(place, count)| format!("{count} {}", place.words())).collect();
     let mut lines = vec![
