@@ -10,11 +10,12 @@ use tokio::runtime::Runtime;
 const FAMILIES: &str = include_str!("../scenarios/families/scenario.toml");
 
 fn served(scenario: Scenario) -> (Runtime, Running, String) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads start");
     let now_ns = 1_795_000_000_000_000_000 + scenario.history_s * 1_000_000_000;
     let options = Options { clock: Clock::stopped_at(now_ns), ..Options::default() };
     let running = runtime.block_on(demo::start(scenario, options)).expect("loopback has free ports");
-    let brokers = hopscope::cli::demo::profile(&running).kafka.unwrap().bootstrap;
+    let brokers = hopscope::cli::demo::profile(&running).kafka.expect("the demo has a Kafka").bootstrap;
     let brokers: Vec<String> = brokers.iter().map(|(host, port)| format!("{host}:{port}")).collect();
     (runtime, running, brokers.join(","))
 }
@@ -26,7 +27,7 @@ fn document(home: &TempDir, arguments: &[&str], brokers: &str) -> (Option<i32>, 
 }
 
 fn texts<'a>(rows: &'a Value, name: &str) -> Vec<&'a str> {
-    rows.as_array().unwrap().iter().map(|row| row[name].as_str().unwrap_or("-")).collect()
+    rows.as_array().expect("rows are a list").iter().map(|row| row[name].as_str().unwrap_or("-")).collect()
 }
 
 #[test]
