@@ -1,5 +1,6 @@
 //! Calls: which client spans are attempts of one operation, what ran at the callee, and which layers enclose which.
 
+use super::batches;
 use super::index::{Index, sort_key};
 use super::layers::layers;
 use super::reads::{self, Claims};
@@ -79,6 +80,7 @@ pub(super) fn operations(spans: &SpanStore, index: &Index, scope: &Scope, wordin
     finder.add_unseen_callers(scope);
     let mut calls = finder.calls;
     layers(&mut calls, spans, index);
+    batches::mark(&mut calls, spans, index, scope);
     calls.sort(&wording.words, spans);
     calls
 }

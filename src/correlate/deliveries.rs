@@ -53,7 +53,7 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         }
         for (coordinate, tier) in handled {
             if scope.coordinates.contains_key(&coordinate) {
-                found.push(weighed(delivery(span, handling, coordinate, tier), span));
+                found.push(weighed(delivery(span, handling, coordinate, tier, is_of_batch(span, index)), span));
             }
         }
     }
@@ -69,6 +69,15 @@ pub(super) fn deliveries(spans: &SpanStore, records: &[Record], index: &Index, s
         delivery.ordinal = *count;
     }
     found
+}
+
+/// Says whether a span is about one of several records that end together.
+fn is_of_batch(span: SpanView<'_>, index: &Index) -> bool {
+    let is_marked_with_others = || {
+        let above = index.parent(span.row().0).is_some_and(|parent| index.is_batch(parent));
+        above && reads::habits(span).has(Quirk::BatchDurations)
+    };
+    index.is_batch(span.row().0) || is_marked_with_others()
 }
 
 /// Takes back that a record was handled where the span holds an exception: a program that makes the span itself records
@@ -128,17 +137,19 @@ fn coordinates(
     found
 }
 
-fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier: Tier) -> Delivery {
+fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier: Tier, is_of_batch: bool) -> Delivery {
+    let (habits, failed) = (reads::habits(span), reads::has_failed(span));
+    let ends_with_handler = matches!(habits.process_end, ProcessEnd::Handler | ProcessEnd::Program);
     let result = if reads::is_not_due(span) {
         DeliveryResult::NotDue
-    } else if reads::has_failed(span) {
+    } else if failed && !is_of_batch {
         DeliveryResult::Failed
-    } else if handling == Handling::Receive {
+    } else if failed || handling == Handling::Receive || !ends_with_handler {
+        // A batch fails as a whole; and a span that ends before or behind its handler does not hold how that ended.
         DeliveryResult::Unknown
     } else {
         DeliveryResult::Handled
     };
-    let failed = result == DeliveryResult::Failed;
     Delivery {
         coordinate,
         group: reads::group(span).map(|group| SafeText::new(&group)),
@@ -148,21 +159,22 @@ fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier
         start: span.start(),
         duration: span.duration(),
         result,
-        error: failed.then(|| reads::error(span).map(|error| SafeText::new(&error))).flatten(),
+        error: if failed { reads::error(span).map(|error| SafeText::new(&error)) } else { None },
         settlement: Settlement::default(),
-        remarks: remarks(span, handling, result),
+        remarks: remarks(span, handling, result, is_of_batch),
         tier,
     }
 }
 
 /// Returns what the span of a delivery says otherwise than it seems to, by the habits of its instrumentation.
-fn remarks(span: SpanView<'_>, handling: Handling, result: DeliveryResult) -> Vec<Remark> {
+fn remarks(span: SpanView<'_>, handling: Handling, result: DeliveryResult, is_of_batch: bool) -> Vec<Remark> {
     let (habits, process) = (reads::habits(span), handling == Handling::Process);
     let of = [
         (Remark::HoldsBackOff, habits.has(Quirk::HoldsBackOff) && result == DeliveryResult::Failed),
         (Remark::Buffered, habits.has(Quirk::ReceiveBuffers) && !process),
         (Remark::EndsAtNextPoll, habits.process_end == ProcessEnd::NextPoll && process),
-        (Remark::Batch, reads::is_batch(span)),
+        (Remark::Batch, is_of_batch),
+        (Remark::BatchFailed, is_of_batch && reads::has_failed(span)),
     ];
     of.into_iter().filter(|(_, holds)| *holds).map(|(remark, _)| remark).collect()
 }

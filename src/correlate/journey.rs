@@ -6,7 +6,8 @@ use super::wording::Wording;
 use super::{attempts, clocks, counts, deliveries, effects, messages, reads, rows, unplaced};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
-    AttemptResult, CopyRole, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome,
+    AttemptResult, CopyRole, Delivery, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome, Remark,
+    Settled,
 };
 use crate::model::{
     Absence, Coordinate, LineStore, QueueState, Reach, Record, SafeText, Signal, SourceCoverage, SpanKind, SpanRow,
@@ -188,6 +189,22 @@ fn is_committed(material: &Material<'_>, at: &Coordinate) -> bool {
     material.queues.is_some_and(|queues| queues.passed(at) > 0)
 }
 
+/// Says whether the reader of a delivery has committed behind its record: its group, or, where the span names none, as many
+/// groups as there are readers without a name.
+fn went_on(material: &Material<'_>, message: &Message, delivery: &Delivery) -> bool {
+    let Some(queues) = material.queues else { return false };
+    let at = &delivery.coordinate;
+    if let Some(group) = &delivery.group {
+        return queues.has_passed(|known| SafeText::new(known) == *group, at);
+    }
+    let own = || message.deliveries.iter().filter(|other| other.coordinate == *at);
+    let named: BTreeSet<&SafeText> = own().filter_map(|other| other.group.as_ref()).collect();
+    let nameless: BTreeSet<&SafeText> =
+        own().filter(|other| other.group.is_none()).map(|other| &other.service).collect();
+    let passed = named.iter().filter(|group| queues.has_passed(|known| SafeText::new(known) == ***group, at)).count();
+    queues.passed(at) >= passed + nameless.len()
+}
+
 fn is_waiting(material: &Material<'_>, message: &Message, at: &Coordinate) -> bool {
     let delivered = message
         .deliveries
@@ -209,33 +226,33 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
     }
     let ended = root_ending(material);
     let failed = matches!(ended, Some(AttemptResult::Failed | AttemptResult::TimedOut));
-    let mut again = journey
-        .operations(material.spans)
-        .any(|operation| operation.is_retried() && operation.grouping() != Grouping::Possible);
+    let mut again = journey.operations(material.spans).any(|operation| {
+        operation.is_retried() && !operation.is_of_batch() && operation.grouping() != Grouping::Possible
+    });
+    let mut open: BTreeSet<Open> = BTreeSet::new();
     for message in messages {
         again |= message.deliveries.iter().any(|delivery| delivery.ordinal > 1) || message.copies.len() > 1;
-        if let Some(last) = message.deliveries.iter().rev().find(|delivery| delivery.result != DeliveryResult::NotDue) {
-            let same = message.deliveries.iter().filter(|delivery| {
-                delivery.coordinate == last.coordinate
-                    && delivery.reader() == last.reader()
-                    && delivery.result == DeliveryResult::Failed
-            });
-            match last.result {
-                DeliveryResult::Failed if is_committed(material, &last.coordinate) => return Outcome::Failed,
-                DeliveryResult::Failed if same.count() >= 3 => return Outcome::Blocked,
-                // A program without process spans leaves no end, but its commit shows that it went on.
-                DeliveryResult::Unknown if is_committed(material, &last.coordinate) => {}
-                // A request that was answered with an error has failed, whatever is still told about it.
-                DeliveryResult::Failed | DeliveryResult::Unknown if failed => {}
-                DeliveryResult::Failed | DeliveryResult::Unknown => return Outcome::InProgress,
-                DeliveryResult::Handled | DeliveryResult::NotDue => {}
-            }
-        } else if !failed {
+        let run = || message.deliveries.iter().filter(|delivery| delivery.result != DeliveryResult::NotDue);
+        // Deliveries stand by their start: the last one of each record to each reader.
+        let last: BTreeMap<(&Coordinate, &SafeText), &Delivery> =
+            run().map(|delivery| ((&delivery.coordinate, delivery.reader()), delivery)).collect();
+        // A request that was answered with an error has failed, whatever is still told about its messages.
+        if !failed {
+            open.extend(last.values().filter_map(|last| open_end(material, message, last)));
+        }
+        if last.is_empty() && !failed {
             let traces = weakest(material.coverage, Signal::Traces);
             let known = traces.is_some_and(|traces| matches!(traces.reach, Reach::Full)) && material.queues.is_some();
             let read = message.copies.iter().any(|copy| is_committed(material, &copy.coordinate));
-            return if known && !read { Outcome::InProgress } else { Outcome::Unknown };
+            open.insert(if known && !read { Open::InProgress } else { Open::Unknown });
         }
+    }
+    match open.first() {
+        Some(Open::Failed) => return Outcome::Failed,
+        Some(Open::Blocked) => return Outcome::Blocked,
+        Some(Open::InProgress) => return Outcome::InProgress,
+        Some(Open::Unknown) => return Outcome::Unknown,
+        None => {}
     }
     let unread = |reason: Absence| matches!(reason, Absence::NotReachable);
     let unseen = messages.iter().all(|message| message.deliveries.is_empty())
@@ -247,6 +264,46 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         Some(AttemptResult::Unknown) | None if unseen || lost => Outcome::Unknown,
         Some(_) | None if again => Outcome::SucceededAfterRetries,
         Some(_) | None => Outcome::Succeeded,
+    }
+}
+
+/// What stands in the way of a good end, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Open {
+    Failed,
+    Blocked,
+    InProgress,
+    Unknown,
+}
+
+/// Says what the last delivery of a record to a reader leaves open.
+fn open_end(material: &Material<'_>, message: &Message, last: &Delivery) -> Option<Open> {
+    let is_sent_on = || {
+        let mut later = message.copies.iter().filter(|copy| copy.role == CopyRole::Retry);
+        matches!(last.settlement.state, Settled::Retry(_))
+            || later.any(|copy| copy.coordinate != last.coordinate && copy.written >= last.start)
+    };
+    let went_on = || went_on(material, message, last);
+    match last.result {
+        DeliveryResult::Handled | DeliveryResult::NotDue => None,
+        _ if is_sent_on() => None,
+        DeliveryResult::Failed if went_on() => Some(Open::Failed),
+        DeliveryResult::Failed => {
+            let same = message.deliveries.iter().filter(|delivery| {
+                delivery.coordinate == last.coordinate
+                    && delivery.reader() == last.reader()
+                    && delivery.result == DeliveryResult::Failed
+            });
+            Some(if same.count() >= 3 { Open::Blocked } else { Open::InProgress })
+        }
+        // It may have been given up: something went wrong in its span.
+        DeliveryResult::Unknown if last.error.is_some() || last.remarks.contains(&Remark::BatchFailed) => {
+            Some(Open::Unknown)
+        }
+        // A program without process spans leaves no end, but its commit shows that it went on.
+        DeliveryResult::Unknown if went_on() => None,
+        DeliveryResult::Unknown if material.queues.is_none() => Some(Open::Unknown),
+        DeliveryResult::Unknown => Some(Open::InProgress),
     }
 }
 
@@ -266,7 +323,7 @@ fn root_ending(material: &Material<'_>) -> Option<AttemptResult> {
 
 fn summary(spans: &SpanStore, journey: &Journey) -> SafeText {
     let mut parts = Vec::new();
-    let retried = journey.operations(spans).filter(|operation| operation.is_retried());
+    let retried = journey.operations(spans).filter(|operation| operation.is_retried() && !operation.is_of_batch());
     let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
     for operation in retried.clone() {
         let runs = operation.attempts().flat_map(|attempt| attempt.answers(operation.peer()));

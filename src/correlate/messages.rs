@@ -4,6 +4,7 @@ use super::index::Index;
 use super::journey::Material;
 use super::reads::{self, TopicHint};
 use super::{counts, settlements};
+use crate::model::ask::NoteKind;
 use crate::model::journey::{CopyRole, Delivery, Message, RecordCopy};
 use crate::model::spans::SpanView;
 use crate::model::{
@@ -216,11 +217,25 @@ fn absence(material: &Material<'_>, at: &Coordinate) -> Absence {
         .find(|coverage| coverage.source == SourceKind::Kafka)
         .map(|kafka| (kafka.reach, kafka.faults.is_empty()))
     {
+        _ if is_withheld(material, at) => Absence::NotReachable,
         _ if start.is_some_and(|start| at.offset < start) => Absence::OutOfRetention,
         Some((Reach::None, _)) => Absence::NotReachable,
         Some((Reach::Full | Reach::Partial, _)) if asked => Absence::NotFound,
         _ => Absence::NotAsked,
     }
+}
+
+/// Says whether the cluster did not answer for the topic or partition of a record.
+fn is_withheld(material: &Material<'_>, at: &Coordinate) -> bool {
+    let notes = material.coverage.iter().filter(|coverage| coverage.source == SourceKind::Kafka);
+    let mut withheld = notes
+        .flat_map(|coverage| &coverage.notes)
+        .filter(|note| matches!(note.kind, NoteKind::NotPermitted | NoteKind::PartMissing));
+    let places = [at.to_string(), format!("{}-{}", at.topic, at.partition), at.topic.to_string()];
+    withheld.any(|note| {
+        let text = note.text.as_str();
+        places.iter().any(|place| text.strip_prefix(place.as_str()).is_some_and(|rest| rest.starts_with(':')))
+    })
 }
 
 fn key(material: &Material<'_>, copies: &[RecordCopy]) -> SafeText {

@@ -8,6 +8,7 @@
 //! Copy `attempts.rs` when adding a way to group rows; a new question to a source goes into `plan.rs`.
 
 mod attempts;
+mod batches;
 mod clocks;
 mod counts;
 mod deliveries;

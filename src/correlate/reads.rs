@@ -79,6 +79,12 @@ pub(super) fn is_batch(span: SpanView<'_>) -> bool {
 
 /// Says what a consumer span does; `None` for other spans.
 pub(super) fn handling(span: SpanView<'_>) -> Option<Handling> {
+    // The newer conventions make a client's span of a poll.
+    if span.kind() == SpanKind::Client {
+        let is_named = matches!(span.name().split(' ').next(), Some("poll" | "receive"));
+        let is_receive = || is_of_kafka(span) && attributes::messaging(span).operation == Some(Operation::Receive);
+        return (is_named && is_receive()).then_some(Handling::Receive);
+    }
     if span.kind() != SpanKind::Consumer {
         return None;
     }

@@ -5,14 +5,17 @@ use super::journey::Material;
 use super::reads::{self, Level};
 use super::wording::{Part, Wording};
 use crate::model::journey::{
-    Attempt, AttemptResult, CopyRole, DeliveryResult, Entry, Fact, Ground, Journey, Mark, Remark, RowKind, Rows,
-    Settled, Spread, Word,
+    Attempt, AttemptResult, CopyRole, Delivery, DeliveryResult, Entry, Fact, Ground, Journey, Mark, Remark, RowKind,
+    Rows, Settled, Spread, Word,
 };
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Nanos, SafeText, SpanKind, SpanRow, Tier, Timestamp};
 
 /// Waits below this are not worth a row.
 const SHORTEST_WAIT: i64 = 1_000_000;
+
+/// Why a call of a batch stands in the story of one record.
+const OF_BATCH: &str = "made in a batch that held the record; for which of its records nothing tells";
 
 /// What rows are made from, and those made so far.
 struct Teller<'a> {
@@ -84,6 +87,18 @@ fn mark(result: AttemptResult) -> Mark {
     }
 }
 
+/// Says why nothing tells how a delivery ended.
+fn open_end(delivery: &Delivery) -> String {
+    let has = |remark| delivery.remarks.contains(&remark);
+    match &delivery.error {
+        Some(error) if has(Remark::BatchFailed) => format!("its batch failed, perhaps for another record: {error}"),
+        None if has(Remark::BatchFailed) => "its batch failed, perhaps for another record".to_owned(),
+        Some(error) => format!("its span records an exception and no failure: {error}"),
+        None if has(Remark::EndsAtNextPoll) => "handed over, its span ends at the next poll".to_owned(),
+        None => "received, no end seen".to_owned(),
+    }
+}
+
 impl Teller<'_> {
     /// Adds a row with a text of its own.
     fn tell(&mut self, entry: Entry, text: &str) {
@@ -127,11 +142,17 @@ impl Teller<'_> {
                     let follow = self.wording.words.add(&trace);
                     let ground = Ground::Told { duration: Some(attempt.duration), why, follow };
                     self.rows.push(Entry { ground, ..row });
-                    self.runs(&attempt, depth);
+                    self.runs(&attempt, depth, operation.is_of_batch());
                     continue;
                 };
                 let fact = Some(Fact::Span(own));
                 self.told[own.0 as usize] = true;
+                if operation.is_of_batch() {
+                    let (ground, tail) = (self.told(Some(attempt.duration), OF_BATCH, None), self.of_batch(tail));
+                    self.rows.push(Entry { fact, ground, tier: Tier::Inferred, tail, ..row });
+                    self.runs(&attempt, depth, true);
+                    continue;
+                }
                 self.rows.push(Entry { fact, ground: Ground::Client, ..row });
                 if attempt.result == AttemptResult::Succeeded && is_write(spans.span(own)) {
                     let (tail, depth) = (self.wording.done_at(wish.peer), depth.saturating_add(1));
@@ -139,12 +160,18 @@ impl Teller<'_> {
                     let row = Entry { depth, lane: wish.peer, head: wish.name, tail, mark: Mark::Ok, ..row };
                     self.rows.push(Entry { fact, ground: Ground::Write, ..row });
                 }
-                self.runs(&attempt, depth);
+                self.runs(&attempt, depth, false);
             }
         }
     }
 
-    fn runs(&mut self, attempt: &Attempt<'_>, depth: u16) {
+    /// Adds to the end of a row that it is about a batch.
+    fn of_batch(&mut self, tail: Word) -> Word {
+        let tail = format!("{}, of its batch", self.wording.words.text(tail));
+        self.wording.words.add(&tail)
+    }
+
+    fn runs(&mut self, attempt: &Attempt<'_>, depth: u16, is_of_batch: bool) {
         let count = attempt.executions().len() as u32;
         for (at, run) in attempt.executions().enumerate() {
             let span = self.material.spans.span(run.span);
@@ -156,6 +183,11 @@ impl Teller<'_> {
                 Spread::Single | Spread::Different => Part::Whole,
             };
             let tail = self.wording.end_of(part, run.status_word());
+            let (tier, ground, tail) = if is_of_batch {
+                (Tier::Inferred, self.told(Some(run.duration), OF_BATCH, None), self.of_batch(tail))
+            } else {
+                (Tier::Exact, Ground::Server, tail)
+            };
             self.rows.push(Entry {
                 depth: self.depth(run.span).max(depth.saturating_add(1)),
                 lane,
@@ -163,7 +195,8 @@ impl Teller<'_> {
                 tail,
                 mark: mark(run.result),
                 fact: Some(Fact::Span(run.span)),
-                ground: Ground::Server,
+                tier,
+                ground,
                 ..entry(run.start, RowKind::Execution)
             });
         }
@@ -235,12 +268,7 @@ impl Teller<'_> {
                         Mark::Error,
                     ),
                     DeliveryResult::NotDue => ("refused before the handler ran: not due".to_owned(), Mark::Wait),
-                    DeliveryResult::Unknown => (
-                        delivery.error.as_ref().map_or("received, no end seen".to_owned(), |error| {
-                            format!("its span records an exception and no failure: {error}")
-                        }),
-                        Mark::Unknown,
-                    ),
+                    DeliveryResult::Unknown => (open_end(delivery), Mark::Unknown),
                 };
                 // The error is worth more than what a commit or a habit adds: those stand in the description.
                 let settled = &delivery.settlement;

@@ -37,8 +37,34 @@ pub(super) fn settle(material: &Material<'_>, messages: &mut [Message]) {
             let delivery = &message.deliveries[at];
             let copy = sent_on.get(&at).map(|(copy, tier)| (&message.copies[*copy], *tier));
             let settlement = settlement(material, delivery, copy, is_alone, &lines);
-            message.deliveries[at].settlement = settlement;
+            let (failed, exception) =
+                (has_failed(delivery, copy, &settlement), copy.and_then(|(copy, _)| copy.exception.clone()));
+            let delivery = &mut message.deliveries[at];
+            if failed {
+                delivery.result = DeliveryResult::Failed;
+                delivery.error = delivery.error.take().or(exception);
+            }
+            delivery.settlement = settlement;
         }
+    }
+}
+
+/// Exception with which a listener of batches names the record that failed (Spring).
+const NAMES_RECORD: &str = "BatchListenerFailedException";
+
+/// Says whether a delivery whose span does not tell its end failed: a copy was written for it. Of a batch that was given up
+/// every record is copied, those that were handled among them, unless the handler named the one that failed.
+fn has_failed(delivery: &Delivery, copy: Option<(&RecordCopy, Tier)>, settlement: &Settlement) -> bool {
+    if delivery.result != DeliveryResult::Unknown || delivery.remarks.contains(&Remark::CutOff) {
+        return false;
+    }
+    let is_batch = delivery.remarks.contains(&Remark::Batch);
+    match copy {
+        Some((copy, tier)) => {
+            let is_named = copy.exception.as_ref().is_some_and(|exception| exception.as_str().ends_with(NAMES_RECORD));
+            tier < Tier::Inferred && (!is_batch || is_named)
+        }
+        None => !is_batch && matches!(settlement.state, Settled::DeadLetter(_)),
     }
 }
 

@@ -55,6 +55,7 @@ struct OperationReport<'a> {
     count: Count,
     sent: Option<u32>,
     hedges: usize,
+    of_batch: bool,
     result: AttemptResult,
     attempts: Vec<AttemptReport<'a>>,
 }
@@ -179,6 +180,7 @@ fn operation_of<'a>(operation: Operation<'a>, spans: &SpanStore) -> OperationRep
         count: operation.count(),
         sent: operation.sent(),
         hedges: operation.hedges(),
+        of_batch: operation.is_of_batch(),
         result: operation.result(),
         attempts: operation.attempts().map(|attempt| attempt_of(attempt, spans)).collect(),
     }

@@ -35,6 +35,8 @@ pub struct Wish {
     pub layer: u16,
     /// What its attempts claim about their number.
     pub claimed: Claimed,
+    /// Whether it was made in a batch, for which of its records nothing tells.
+    pub is_of_batch: bool,
     /// Attempts that ran beside another one, to be faster.
     hedges: u16,
     first: u32,
@@ -232,7 +234,18 @@ impl Calls {
         let own = &self.attempts[first as usize..];
         let hedges = u16::try_from(own.iter().filter(|attempt| attempt.hedge).count()).unwrap_or(u16::MAX);
         let Asked { caller, name, peer, grouping, claimed } = asked;
-        self.operations.push(Wish { caller, name, peer, grouping, layer: 0, claimed, hedges, first, count });
+        self.operations.push(Wish {
+            caller,
+            name,
+            peer,
+            grouping,
+            layer: 0,
+            claimed,
+            is_of_batch: false,
+            hedges,
+            first,
+            count,
+        });
     }
 
     /// Moves the attempt added last, which belongs to no operation yet, to an operation, by its start.
@@ -317,6 +330,11 @@ impl<'a> Operation<'a> {
     /// Returns how many retrying operations enclose this one: 0 for the outermost layer.
     pub fn layer(self) -> u16 {
         self.wish.layer
+    }
+
+    /// Says whether it was made in a batch of records, for which of them nothing tells.
+    pub fn is_of_batch(self) -> bool {
+        self.wish.is_of_batch
     }
 
     /// Returns how many attempts there were, as far as spans and their claims tell. Attempts that a client makes inside

@@ -219,6 +219,16 @@ impl QueueState {
         self.groups.iter().filter(|group| group.commits.iter().any(behind)).count()
     }
 
+    /// Says whether a group with a name like that has committed an offset behind this record.
+    pub fn has_passed(&self, is_named: impl Fn(&str) -> bool, at: &Coordinate) -> bool {
+        let mut groups = self.groups.iter().filter(|group| is_named(&group.id));
+        groups.any(|group| {
+            let mut own =
+                group.commits.iter().filter(|commit| commit.topic == at.topic && commit.partition == at.partition);
+            own.any(|commit| commit.committed.is_some_and(|offset| offset > at.offset))
+        })
+    }
+
     /// Returns a topic by name.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         let at = self.topics.binary_search_by(|topic| topic.name.as_str().cmp(name)).ok()?;

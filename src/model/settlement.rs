@@ -53,8 +53,10 @@ pub enum Remark {
     Buffered,
     /// Its span ends when the program asks for the next record: a good end says little about the handler.
     EndsAtNextPoll,
-    /// It was one of several records of a batch: a failure may be another one's.
+    /// It was one of several records of a batch.
     Batch,
+    /// The batch failed. For the sake of which record, and how far its handler came, the span does not tell.
+    BatchFailed,
 }
 
 impl Settlement {
@@ -94,7 +96,8 @@ impl Remark {
             Self::HoldsBackOff => "its time holds the back-off",
             Self::Buffered => "its time is that in the client's buffer",
             Self::EndsAtNextPoll => "its end is the next poll",
-            Self::Batch => "one of a batch: a failure may be another record's",
+            Self::Batch => "one of a batch",
+            Self::BatchFailed => "its batch failed: for the sake of which record the span does not tell",
         }
     }
 }

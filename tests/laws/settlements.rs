@@ -2,7 +2,7 @@
 
 use super::T;
 use super::build::{S, World, origin, record, span, traceparent};
-use hopscope::model::journey::{Delivery, DeliveryResult, Remark, Settled};
+use hopscope::model::journey::{Delivery, DeliveryResult, Outcome, Remark, Settled};
 use hopscope::model::verdict::Tier;
 use hopscope::model::{SourceKind, SpanKind};
 
@@ -62,6 +62,75 @@ fn of_two_deliveries_only_one_that_stands_alone_can_have_committed() {
     for delivery in deliveries(&world, &[]) {
         assert_eq!((&delivery.settlement.state, &delivery.remarks[..]), (&Settled::Unknown, &[Remark::Overlaps][..]));
     }
+}
+
+/// A batch that held the record and another one, and whether it failed.
+fn batch(id: u64, at: i64, failed: bool) -> S {
+    let mut batch = span(T, id, 0, "billing", SpanKind::Consumer, at, 20).with("messaging.destination.name", "orders");
+    "orders process".clone_into(&mut batch.name);
+    batch.links = vec![(T, 2), (0x99, 9)];
+    if failed { batch.group("billing").fails("java.lang.IllegalStateException") } else { batch.group("billing") }
+}
+
+fn results(world: &World) -> Vec<DeliveryResult> {
+    deliveries(world, &[]).into_iter().map(|delivery| delivery.result).collect()
+}
+
+#[test]
+fn a_failed_batch_does_not_tell_which_of_its_records_failed() {
+    let told = deliveries(&world(vec![batch(3, 50, true), batch(4, 100, false)]), &[]);
+    assert_eq!([told[0].result, told[1].result], [DeliveryResult::Unknown, DeliveryResult::Handled]);
+    assert!(told[0].error.is_some() && told[0].remarks.contains(&Remark::BatchFailed), "{told:?}");
+    assert!(!told[1].remarks.contains(&Remark::BatchFailed), "{told:?}");
+    // A dead letter is no proof: all records of the batch are copied, unless the handler named the one that failed.
+    let given_up = |exception: &[u8]| {
+        let mut headers = origin("orders", 0, 1);
+        headers.push(("kafka_dlt-exception-cause-fqcn", exception.to_vec()));
+        let mut world = world(vec![batch(3, 50, true)]);
+        world.records.push(record("orders-dlt-0@7", "k-1", 105, &headers));
+        results(&world)
+    };
+    assert_eq!(given_up(b"com.shop.BadSale"), [DeliveryResult::Unknown]);
+    assert_eq!(given_up(b"o.s.kafka.listener.BatchListenerFailedException"), [DeliveryResult::Failed]);
+}
+
+#[test]
+fn a_span_that_ends_at_the_next_poll_tells_no_end() {
+    let polled = || process(3, 50, 10).with("otel.scope.name", "opentelemetry.instrumentation.confluent_kafka");
+    let told = &deliveries(&world(vec![polled()]), &[])[0];
+    assert_eq!((told.result, &told.remarks[..]), (DeliveryResult::Unknown, &[Remark::EndsAtNextPoll][..]));
+    let mut copied = world(vec![polled()]);
+    copied.records.push(record("orders-dlt-0@7", "k-1", 105, &origin("orders", 0, 1)));
+    assert_eq!(results(&copied), [DeliveryResult::Failed], "a copy was written for it");
+}
+
+#[test]
+fn a_poll_may_be_the_span_of_a_client() {
+    let mut poll = span(T, 3, 0, "billing", SpanKind::Client, 50, 1).with("messaging.system", "kafka");
+    "poll orders".clone_into(&mut poll.name);
+    poll.links = vec![(T, 2)];
+    let poll = poll.with("messaging.operation.type", "receive").with("messaging.destination.name", "orders");
+    let of = |poll: S| world(vec![poll]).case("orders-0@1").journey.messages;
+    assert_eq!(of(poll.clone())[0].deliveries[0].result, DeliveryResult::Unknown);
+    let mut other = poll;
+    other.attributes.retain(|(name, _)| *name != "messaging.operation.type");
+    assert!(of(other)[0].deliveries.is_empty(), "a client's other calls are none");
+}
+
+#[test]
+fn one_group_that_gave_a_record_up_is_a_failure_whatever_the_others_did() {
+    let outcome = |gave_up: bool| {
+        let mut first = process(3, 50, 10);
+        if gave_up {
+            first = first.fails("java.lang.IllegalStateException");
+        }
+        let mut other = process(4, 100, 10);
+        other.attributes.retain(|(name, _)| *name != "messaging.kafka.consumer.group");
+        let commits = vec![("billing", "orders", 2), ("audit", "orders", 2)];
+        World { commits, ..world(vec![first, other.group("audit")]) }.case("orders-0@1").journey.outcome
+    };
+    assert_eq!(outcome(true), Outcome::Failed);
+    assert_eq!(outcome(false), Outcome::Succeeded);
 }
 
 #[test]

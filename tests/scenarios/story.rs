@@ -26,6 +26,10 @@ pub struct Story {
     pub copies: BTreeSet<String>,
 }
 
+/// Instrumentations whose spans do not hold the end of a handler.
+const ENDS_ELSEWHERE: [Stack; 6] =
+    [Stack::Python, Stack::Aiokafka, Stack::KafkaPython, Stack::Sarama, Stack::Quarkus, Stack::Dotnet];
+
 /// The word that the JSON document uses.
 fn word(value: impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap();
@@ -43,7 +47,7 @@ pub fn absence(gap: &Gap) -> String {
 impl Story {
     pub fn of_case(case: &Case) -> Self {
         let mut story = Self { outcome: word(&case.journey.outcome), ..Self::default() };
-        for operation in case.operations() {
+        for operation in case.operations().filter(|operation| !operation.is_of_batch()) {
             let peer = operation.peer().split(['.', ':']).next().unwrap();
             let ends: Vec<String> = operation.attempts().map(|attempt: Attempt<'_>| word(attempt.result)).collect();
             if ends.len() > 1 {
@@ -92,12 +96,15 @@ impl Story {
         }
         for delivery in truth.deliveries.iter().filter(|delivery| truth.sampled || delivery.trace_id != truth.trace_id)
         {
+            // Of some instrumentations the span ends before or behind the handler, and a batch fails as a whole.
+            let stack = scenario.service(&delivery.service).unwrap().stack;
+            let is_told = !ENDS_ELSEWHERE.contains(&stack);
             let result = match delivery.outcome {
                 // No span tells of it: it has none yet, or the process died before it was exported.
                 DeliveryOutcome::Running | DeliveryOutcome::Killed => continue,
-                DeliveryOutcome::NotReached => "unknown",
-                DeliveryOutcome::Done => "handled",
-                DeliveryOutcome::Failed { .. } => "failed",
+                DeliveryOutcome::Done if is_told => "handled",
+                DeliveryOutcome::Failed { .. } if is_told && !delivery.in_batch => "failed",
+                DeliveryOutcome::Done | DeliveryOutcome::Failed { .. } | DeliveryOutcome::NotReached => "unknown",
                 DeliveryOutcome::RefusedEarly { .. } => "not-due",
             };
             let (topic, service) = (&delivery.at.topic, &delivery.service);

@@ -167,9 +167,8 @@ impl<'a> Told<'a> {
         self.results(&run);
     }
 
-    /// How handlers ended. Only Spring's listener spans record it. What is told as a failure was one everywhere; what is told
-    /// as handled can have failed where the span does not hold the handler's end, and is remarked: a Python process span ends
-    /// at the next poll.
+    /// How handlers ended. What is told as a failure or as handled was that everywhere. A Python process span ends at the
+    /// next poll and does not hold the handler's end: that is told as unknown, and remarked.
     fn results(&self, deliveries: &[&Value]) {
         for delivery in deliveries {
             let same = |line: &&Value| {
@@ -177,11 +176,8 @@ impl<'a> Told<'a> {
             };
             let ended = |outcome: &str| self.truth("handled").filter(same).any(|line| line["outcome"] == outcome);
             match delivery["result"].as_str().unwrap() {
-                // A failed batch span marks all its records as failed, also those that were handled: that the end of each is
-                // unknown is not told yet.
-                "failed" if remarked(delivery, "batch") => {}
                 "failed" => assert!(ended("failed"), "{}: {delivery}", self.what),
-                "handled" if delivery["service"] == "billing-service" => {
+                "unknown" if delivery["service"] == "billing-service" && delivery["error"].is_null() => {
                     assert!(remarked(delivery, "ends-at-next-poll"), "{}: {delivery}", self.what);
                 }
                 "handled" => assert!(ended("ok"), "{}: {delivery}", self.what),
@@ -311,8 +307,8 @@ fn a_delivery_that_go_was_killed_in_has_no_end() {
 fn deliveries_in_batches_are_found_by_the_order_and_missed_aloud_by_trace_and_record() {
     let batched =
         |order, outcome, pointed| Case { pointed, gap: Some("deliveries of refunds-"), ..case(order, outcome) };
-    // Failed, when its last batch failed for the sake of another record: see `results`.
-    let ends = "succeeded|succeeded-after-retries|failed";
+    // Unknown, when its last batch failed for the sake of another record.
+    let ends = "succeeded|succeeded-after-retries|unknown";
     every_way(&batched("BATCHED_1", ends, "unknown"));
     every_way(&batched("BATCHED_2", "dead-lettered", "dead-lettered"));
     every_way(&batched("BATCHED_3", ends, "unknown"));

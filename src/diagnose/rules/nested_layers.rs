@@ -26,7 +26,8 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Verdict {
-    let retried: Vec<Operation<'_>> = case.operations().filter(|operation| operation.is_retried()).collect();
+    let retried: Vec<Operation<'_>> =
+        case.operations().filter(|operation| operation.is_retried() && !operation.is_of_batch()).collect();
     let deliveries = case.journey.messages.iter().flat_map(|message| &message.deliveries);
     let redelivered = deliveries.filter(|delivery| delivery.ordinal > 0).map(|delivery| delivery.ordinal).max();
     let is_nested = retried.iter().any(|operation| operation.layer() > 0);

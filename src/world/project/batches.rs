@@ -28,7 +28,6 @@ pub fn spans(scenario: &Scenario, batch: &BatchSpan, now_ns: u64) -> Vec<Span> {
             let mut process = whole(batch.span, batch.receive_span);
             process.links = links();
             python::batch(&mut process, topic);
-            python::batch_failed(&mut process, batch);
             spans.extend([root, process]);
         }
         Stack::Kafkajs => {

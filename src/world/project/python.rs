@@ -2,11 +2,10 @@
 
 use smol_str::format_smolstr;
 
-use super::span::{Event, Span, Value, attribute};
+use super::span::{Event, Span, attribute};
 use super::spans::{host, method_and_target};
-use crate::world::batch::BatchSpan;
 use crate::world::calls::method_and_route;
-use crate::world::truth::{Attempt, Copy, Delivery, DeliveryOutcome, Execution, Operation, Outcome};
+use crate::world::truth::{Attempt, Copy, Delivery, Execution, Operation, Outcome};
 
 const VERSION: &str = "0.66b1";
 
@@ -86,7 +85,8 @@ pub fn receive(span: &mut Span) {
     span.scope = ("opentelemetry.instrumentation.confluent_kafka", VERSION);
 }
 
-/// The delivery of one record: coordinate in the message id, no group, no key.
+/// The delivery of one record: coordinate in the message id, no group, no key. The span is closed at the next poll, so that
+/// it never learns what the handler raised.
 pub fn process(span: &mut Span, delivery: &Delivery) {
     let at = &delivery.at;
     span.name = format_smolstr!("{} process", at.topic);
@@ -99,12 +99,6 @@ pub fn process(span: &mut Span, delivery: &Delivery) {
         attribute("messaging.kafka.partition", i64::from(at.partition)),
         attribute("messaging.message.id", format_smolstr!("{}.{}.{}", at.topic, at.partition, at.offset)),
     ];
-    if let DeliveryOutcome::Failed { exception, message } = &delivery.outcome {
-        span.error = true;
-        let stack = format_smolstr!("Traceback (most recent call last):\n{exception}: {message}\n");
-        span.events.push(Event::exception(delivery.handled_ns, exception, message, stack));
-        span.attributes.push((smol_str::SmolStr::new_static("error.handled"), Value::Bool(true)));
-    }
 }
 
 /// Several records from one `consume(n)`: named after the first topic, and neither partition nor message id.
@@ -117,13 +111,4 @@ pub fn batch(span: &mut Span, topic: &str) {
         attribute("messaging.destination_kind", "queue"),
         attribute("messaging.operation", "process"),
     ];
-}
-
-/// A failure of a batch's handler; the loop that handles is inside the span only until the next poll.
-pub fn batch_failed(span: &mut Span, batch: &BatchSpan) {
-    if let Some((exception, message)) = &batch.failure {
-        span.error = true;
-        let stack = format_smolstr!("Traceback (most recent call last):\n{exception}: {message}\n");
-        span.events.push(Event::exception(batch.end_ns, exception, message, stack));
-    }
 }
