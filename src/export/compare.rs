@@ -3,6 +3,8 @@
 //! Linear in spans and rows. Numbers are counts of what is known; a share is never told without what it is a share of.
 
 use crate::model::journey::{AttemptResult, CopyRole, DeliveryResult};
+use crate::model::spans::SpanView;
+use crate::model::why::Node;
 use crate::model::{Case, Nanos, SafeText, SpanStatus, Verdict};
 use hashbrown::{HashMap, HashSet};
 use indexmap::IndexMap;
@@ -168,7 +170,7 @@ fn parts(case: &Case) -> IndexMap<(Part, SafeText), Told> {
             called.extend(delivery.span);
         }
     }
-    for span in case.spans.iter().filter(|span| !called.contains(&span.row())) {
+    for span in reached(case).filter(|span| !called.contains(&span.row())) {
         let name = format!("{} {}", span.service(), span.name());
         add(Part::Work, name, span.status() == SpanStatus::Error, span.duration());
     }
@@ -200,10 +202,15 @@ fn line(part: Part, name: SafeText, a: Option<Told>, b: Option<Told>) -> Line {
     Line { part, name, a, b, differs }
 }
 
+/// The spans of the story. What a search brought beside them belongs to others.
+fn reached(case: &Case) -> impl Iterator<Item = SpanView<'_>> {
+    case.spans.iter().filter(|span| case.paths.is_reached(Node::Span(span.row())))
+}
+
 /// Counts in how many failing and healthy traces each attribute has each value.
 fn cohorts(cases: &[&Case]) -> Cohorts {
     let mut fails: IndexMap<u128, bool> = IndexMap::new();
-    for span in cases.iter().flat_map(|case| case.spans.iter()) {
+    for span in cases.iter().flat_map(|case| reached(case)) {
         *fails.entry(span.trace().0).or_default() |= span.status() == SpanStatus::Error;
     }
     let failing = fails.values().filter(|fails| **fails).count() as u32;
@@ -214,7 +221,7 @@ fn cohorts(cases: &[&Case]) -> Cohorts {
         return found;
     }
     let mut values: HashMap<SafeText, HashMap<SafeText, HashSet<u128>>> = HashMap::new();
-    for span in cases.iter().flat_map(|case| case.spans.iter()) {
+    for span in cases.iter().flat_map(|case| reached(case)) {
         let own = [("service.name", SafeText::new(span.service())), ("span.name", SafeText::new(span.name()))];
         let own = own.into_iter().map(|(name, value)| (SafeText::own(name), value));
         let pairs = span.attributes().chain(span.resource());

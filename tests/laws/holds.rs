@@ -3,7 +3,9 @@
 use super::build::{USUAL, World, record, span, traceparent};
 use super::{T, poisoned};
 use hopscope::diagnose;
-use hopscope::model::{SourceKind, SpanKind, TraceId, Verdict};
+use hopscope::export::compare::Comparison;
+use hopscope::model::why::Node;
+use hopscope::model::{Case, SourceKind, SpanKind, TraceId, Verdict};
 use proptest::prelude::*;
 
 fn anchors() -> impl Strategy<Value = String> {
@@ -70,7 +72,7 @@ proptest! {
     #[test]
     fn a_missing_source_adds_nothing(anchor in anchors(), number in 0usize..3) {
         let (full, less) = (poisoned().case(&anchor), poisoned().hunt(&anchor, &[USUAL[number]], 0));
-        let count = |world: &hopscope::model::Case| {
+        let count = |world: &Case| {
             let deliveries: usize = world.journey.messages.iter().map(|message| message.deliveries.len()).sum();
             (world.operations().len(), deliveries)
         };
@@ -87,4 +89,29 @@ proptest! {
 fn nothing_found_is_a_case_too() {
     let case = World::default().case("ord-404");
     assert!(!case.is_found() && case.rows().iter().all(|row| !row.text().is_empty()));
+}
+
+/// What a search brings beside a story belongs to others: neither counted nor compared.
+#[test]
+fn a_neighbour_in_the_store_is_no_part_of_a_comparison() {
+    let poll = |id, offset| span(2, id, 1, "billing", SpanKind::Consumer, 200, 20).topic("orders", 0, offset);
+    let hours = 3 * 3_600_000;
+    let own = vec![
+        span(T, 1, 0, "checkout", SpanKind::Server, 0, 100),
+        span(T, 2, 1, "checkout", SpanKind::Producer, 5, 1).topic("orders", 0, 1),
+        // A consumer that keeps one trace for all that it polls.
+        span(2, 1, 0, "billing", SpanKind::Internal, 0, hours),
+        poll(2, 1),
+    ];
+    let mut more = own.clone();
+    more.extend((3..9).map(|id| poll(id, id as i64)));
+    let records = vec![record("orders-0@1", "k-1", 5, &[traceparent(T, 2, "03")])];
+    let case = |spans| World { spans, records: records.clone(), ..World::default() }.case("orders-0@1");
+    let (alone, beside) = (case(own), case(more));
+    let reached = |case: &Case| case.spans.iter().filter(|span| case.paths.is_reached(Node::Span(span.row()))).count();
+    assert!(beside.spans.len() > reached(&beside), "the search brings a neighbour");
+    assert_eq!(reached(&alone), reached(&beside));
+    let compared = Comparison::of(&alone, &beside);
+    let different: Vec<_> = compared.lines.iter().filter(|line| !line.differs.is_empty()).collect();
+    assert!(different.is_empty(), "{different:?}");
 }
