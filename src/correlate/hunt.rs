@@ -3,7 +3,7 @@
 use super::deliveries;
 use super::index::Index;
 use super::journey;
-use super::plan::{self, Known};
+use super::plan::{self, Known, Want};
 use super::scope::{self, Fan, Rows as Found, Scope};
 use super::tally::Tally;
 use crate::model::case::{Alias, AskedQuery, Progress};
@@ -17,6 +17,9 @@ use crate::model::{
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
+
+/// Ids that are listed one by one in the ledger, per reason.
+const LISTED: usize = 12;
 
 /// Bounds of a hunt, in counts; each spent one is said in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,8 @@ pub struct Hunt {
     arriving: BTreeMap<u32, Arc<SpanStore>>,
     asked: BTreeSet<String>,
     spent: BTreeMap<&'static str, u32>,
-    left_out: BTreeMap<(&'static str, NotFollowed), BTreeSet<String>>,
+    /// What was not asked, by what would have paid for it, the reason and the id it was about.
+    left_out: BTreeMap<(&'static str, NotFollowed), BTreeMap<String, BTreeSet<String>>>,
     queries: Vec<AskedQuery>,
     exchanges: Vec<Exchange>,
     tally: Tally,
@@ -155,8 +159,11 @@ impl Hunt {
         }
         loop {
             if self.round >= self.settings.limits.depth {
-                self.stopped = true;
-                self.leave_out("rounds of questions", NotFollowed::Depth, "further ids".to_owned());
+                let open: Vec<Want> = self.wants().into_iter().flatten().filter(|want| self.is_open(want)).collect();
+                for want in open {
+                    self.stopped = true;
+                    self.leave_out("rounds of questions", NotFollowed::Depth, want);
+                }
                 return Step::Done;
             }
             let queries = self.round();
@@ -292,7 +299,8 @@ impl Hunt {
         })
     }
 
-    fn round(&mut self) -> Vec<Query> {
+    /// Returns the stages of what may be asked.
+    fn wants(&self) -> Vec<Vec<Want>> {
         let index = self.index();
         let scope = self.scope(&self.spans, &index);
         let readers = self.readers(&scope, &index);
@@ -309,7 +317,17 @@ impl Hunt {
             widened: self.widened,
             answered: self.queries.iter().filter(|one| one.rows.is_some()).map(|one| one.what.as_str()).collect(),
         };
-        for stage in plan::stages(&known) {
+        plan::stages(&known)
+    }
+
+    /// Says whether a question was not put, and a source could answer it.
+    fn is_open(&self, want: &Want) -> bool {
+        let can = |source: &SourceKind| want.ask.suits(*source) && !self.tally.is_down(*source);
+        !self.asked.contains(&want.key) && self.settings.configured.iter().any(can)
+    }
+
+    fn round(&mut self) -> Vec<Query> {
+        for stage in self.wants() {
             let mut queries = Vec::new();
             for want in stage {
                 if self.asked.contains(&want.key) {
@@ -319,14 +337,14 @@ impl Hunt {
                 let of_signal = |kind: &&SourceKind| kind.signal() == signal;
                 let sources: Vec<SourceKind> = self.settings.configured.iter().filter(of_signal).copied().collect();
                 if sources.is_empty() {
-                    self.leave_out(signal.usual().name(), NotFollowed::NotConfigured, want.key.clone());
+                    self.leave_out(signal.usual().name(), NotFollowed::NotConfigured, want.clone());
                 }
                 for source in sources.into_iter().filter(|source| want.ask.suits(*source)) {
                     let (name, limit) = budget(source, &want.ask, &self.settings.limits);
                     if self.tally.is_down(source) {
-                        self.leave_out(source.name(), NotFollowed::SourceDown, want.key.clone());
+                        self.leave_out(source.name(), NotFollowed::SourceDown, want.clone());
                     } else if self.spent.get(name).is_some_and(|spent| *spent >= limit) {
-                        self.leave_out(name, NotFollowed::Budget, want.key.clone());
+                        self.leave_out(name, NotFollowed::Budget, want.clone());
                     } else {
                         *self.spent.entry(name).or_default() += 1;
                         queries.push(self.put(source, &want));
@@ -355,7 +373,7 @@ impl Hunt {
         records.filter(|record| scope.coordinates.contains_key(&record.coordinate)).cloned().collect()
     }
 
-    fn put(&mut self, source: SourceKind, want: &plan::Want) -> Query {
+    fn put(&mut self, source: SourceKind, want: &Want) -> Query {
         let number = self.queries.len() as u32;
         let why = SafeText::new(&want.why);
         self.tally.ask(source, &want.ask);
@@ -365,8 +383,8 @@ impl Hunt {
         Query { number, source, ask: want.ask.clone(), why }
     }
 
-    fn leave_out(&mut self, name: &'static str, reason: NotFollowed, key: String) {
-        self.left_out.entry((name, reason)).or_default().insert(key);
+    fn leave_out(&mut self, name: &'static str, reason: NotFollowed, want: Want) {
+        self.left_out.entry((name, reason)).or_default().entry(want.about).or_default().insert(want.key);
     }
 
     fn apply(&mut self, number: u32, source: SourceKind, reply: Reply) {
@@ -421,20 +439,27 @@ impl Hunt {
     }
 
     fn ledger(&self, scope: &Scope) -> Vec<LedgerEntry> {
-        let left_out = self.left_out.iter().map(|((name, reason), keys)| {
-            let first = keys.first().map_or("", String::as_str);
-            let detail = match reason {
-                NotFollowed::NotConfigured => {
-                    format!("{name} is not configured: {} questions not asked, the first: {first}", keys.len())
-                }
-                NotFollowed::SourceDown => {
-                    format!("{name} does not answer: {} questions not asked, the first: {first}", keys.len())
-                }
+        let left_out = self.left_out.iter().flat_map(|((name, reason), ids)| {
+            let why = match reason {
+                NotFollowed::NotConfigured => format!("{name} is not configured"),
+                NotFollowed::SourceDown => format!("{name} does not answer"),
                 NotFollowed::Budget | NotFollowed::Depth | NotFollowed::Hub | NotFollowed::WiderScope => {
-                    format!("budget of {name} is spent: {} left out, the first: {first}", keys.len())
+                    format!("the budget of {name} is spent")
                 }
             };
-            LedgerEntry { id: SafeText::new(first), reason: *reason, detail: SafeText::new(&detail) }
+            let one = |(id, keys): (&String, &BTreeSet<String>)| {
+                let first = keys.first().map_or("", String::as_str);
+                let detail =
+                    format!("{why}: {} not asked, the first: {first}", journey::plural(keys.len(), "question"));
+                LedgerEntry { id: SafeText::new(id), reason: *reason, detail: SafeText::new(&detail) }
+            };
+            let more = ids.len().saturating_sub(LISTED);
+            let rest = (more > 0).then(|| LedgerEntry {
+                id: SafeText::new(&format!("{more} more ids")),
+                reason: *reason,
+                detail: SafeText::new(&format!("{why}: nothing was asked about them")),
+            });
+            ids.iter().take(LISTED).map(one).chain(rest).collect::<Vec<_>>()
         });
         scope.ledger.iter().cloned().chain(left_out).collect()
     }
@@ -443,11 +468,12 @@ impl Hunt {
         if !self.open.is_empty() {
             return Progress::Running { open: self.open.len() as u32 };
         }
+        let of_budget = |reason: &NotFollowed| matches!(reason, NotFollowed::Budget | NotFollowed::Depth);
         let spent: Vec<String> = self
             .left_out
             .iter()
-            .filter(|((_, reason), _)| matches!(reason, NotFollowed::Budget | NotFollowed::Depth))
-            .map(|((name, _), keys)| format!("{name}, {} not asked", keys.len()))
+            .filter(|((_, reason), _)| of_budget(reason))
+            .map(|((name, _), ids)| format!("budget of {name}, {} not searched", journey::plural(ids.len(), "id")))
             .collect();
         if self.round == 0 {
             return Progress::Running { open: 0 };
@@ -455,7 +481,7 @@ impl Hunt {
         if spent.is_empty() && !self.stopped {
             return Progress::Complete;
         }
-        Progress::Stopped { reason: SafeText::new(&format!("budget spent: {}", spent.join("; "))) }
+        Progress::Stopped { reason: SafeText::new(&spent.join("; ")) }
     }
 }
 

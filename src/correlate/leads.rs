@@ -10,7 +10,7 @@ use super::reads::{self, LinePointer};
 use super::scope::{Rows, Scope};
 use crate::model::lines::LineRow;
 use crate::model::why::{Node, Relation, Strength};
-use crate::model::{Coordinate, Identifier, LedgerEntry, NotFollowed, SafeText, SpanId, SpanRow, TraceId};
+use crate::model::{Coordinate, Identifier, NotFollowed, SafeText, SpanId, SpanRow, TraceId};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +97,7 @@ impl Leads {
             let count = traces.len();
             if count > rows.fan.hub as usize {
                 let detail = format!("log lines name it in {count} traces, and none of them is followed");
-                tell(scope, &at.to_string(), NotFollowed::Hub, &detail);
+                scope.tell(&at.to_string(), NotFollowed::Hub, &detail);
                 continue;
             }
             for (trace, all) in traces {
@@ -171,7 +171,7 @@ pub(super) fn of_ids(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>) -> 
         let id = scope.ids.last().map_or_else(String::new, Identifier::to_string);
         if further > rows.fan.few as usize {
             let detail = format!("log lines with it name {further} further traces, and none of them is followed");
-            tell(scope, &id, NotFollowed::Hub, &detail);
+            scope.tell(&id, NotFollowed::Hub, &detail);
             continue;
         }
         if is_wider {
@@ -180,7 +180,7 @@ pub(super) fn of_ids(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>) -> 
                 let detail = format!(
                     "its lines are told, the {further} further traces they name are not; to widen: hopscope follow {id}"
                 );
-                tell(scope, &id, NotFollowed::WiderScope, &detail);
+                scope.tell(&id, NotFollowed::WiderScope, &detail);
             }
             for trace in found.into_keys().filter(|trace| !scope.traces.contains_key(trace)) {
                 let why = || SafeText::new(&format!("a log line with {id} belongs to it, and it may name the record"));
@@ -266,11 +266,4 @@ fn consumer(rows: Rows<'_>, said: &Said, at: &Coordinate) -> Option<u32> {
 fn is_here(rows: Rows<'_>, scope: &Scope, pointer: &LinePointer) -> bool {
     let span = pointer.span.and_then(|span| rows.index.find_in(rows.spans, pointer.trace, span));
     span.map_or_else(|| scope.traces.contains_key(&pointer.trace), |row| scope.spans[row as usize])
-}
-
-fn tell(scope: &mut Scope, id: &str, reason: NotFollowed, detail: &str) {
-    let id = SafeText::new(id);
-    if !scope.ledger.iter().any(|known| known.id == id && known.reason == reason) {
-        scope.ledger.push(LedgerEntry { id, reason, detail: SafeText::new(detail) });
-    }
 }

@@ -29,6 +29,9 @@ pub(super) fn messages(material: &Material<'_>, deliveries: &[Delivery]) -> Vec<
             origins.insert(record.coordinate.clone(), (origin, Tier::Exact));
         }
     }
+    for (at, origin) in &material.scope.copies {
+        origins.insert(at.clone(), (origin.clone(), Tier::Scoped));
+    }
     for (at, producer) in &producers {
         if !origins.contains_key(at)
             && let Some(origin) = forwarded(material.spans, material.index, producer.0, at)

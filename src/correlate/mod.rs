@@ -10,6 +10,7 @@
 mod attempts;
 mod batches;
 mod clocks;
+mod copies;
 mod counts;
 mod deliveries;
 mod effects;
@@ -28,6 +29,7 @@ mod retries;
 mod rows;
 mod runs;
 mod scope;
+mod search;
 mod settlements;
 mod tally;
 mod unplaced;

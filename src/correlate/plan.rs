@@ -1,14 +1,13 @@
 //! What to ask next, cheapest and most exact first.
 
+use super::copies;
 use super::hunt::{Limits, Settings};
 use super::reads::{self, TopicHint};
 use super::scope::Scope;
-use crate::decode::attributes;
-use crate::model::spans::SpanView;
-use crate::model::symbols::Sym;
+use super::search;
 use crate::model::{
-    Ask, Coordinate, Identifier, Identity, Keep, Nanos, QueueState, Record, SafeText, ScanFrom, Signal, SpanStore,
-    Timestamp, TraceId, Window,
+    Ask, Coordinate, Identifier, Identity, Keep, Nanos, QueueState, Record, SafeText, ScanFrom, SpanStore, Timestamp,
+    TraceId, Window,
 };
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const MARGIN: Nanos = Nanos::from_secs(15 * 60);
 /// Metadata names under which log stores keep trace ids.
 pub const METADATA: [&str; 6] = ["trace_id", "traceid", "traceId", "traceID", "mdc_trace_id", "otelTraceID"];
-/// Attribute names under which programs keep their own ids.
-const BUSINESS_TAGS: [&str; 5] = ["order_id", "order.id", "orderId", "messaging.kafka.message.key", "app.order_id"];
 
 /// A question that the state calls for.
+#[derive(Clone)]
 pub(super) struct Want {
     /// Equal for equal questions, whatever their windows.
     pub key: String,
+    /// The id that it is about, as the ledger names it when it is not asked.
+    pub about: String,
     pub ask: Ask,
     pub why: String,
 }
@@ -46,10 +46,20 @@ pub(super) struct Known<'a> {
     pub answered: BTreeSet<&'a str>,
 }
 
+impl Known<'_> {
+    /// Says whether as many readers of a record are known as groups have passed it, and one at least.
+    pub fn is_delivered(&self, at: &Coordinate) -> bool {
+        let seen = self.readers.get(at).map_or(0, BTreeSet::len);
+        seen > 0 && seen >= self.queues.map_or(0, |queues| queues.passed(at))
+    }
+}
+
 /// Returns the stages of questions; a stage is asked when nothing of those before is open.
 pub(super) fn stages(known: &Known<'_>) -> Vec<Vec<Want>> {
-    let mut stages = vec![pointers(known), lines(known), traces(&known.scope.probes), tags(known), scans(known)];
-    if known.scope.coordinates.keys().any(|at| !is_delivered(known, at)) {
+    let mut stages = vec![pointers(known), lines(known), traces(&known.scope.probes)];
+    stages.extend(search::stages(known));
+    stages.push(scans(known));
+    if known.scope.coordinates.keys().any(|at| !known.is_delivered(at)) {
         stages.extend([looks(known), traces(&known.scope.candidates)]);
     }
     stages
@@ -58,22 +68,33 @@ pub(super) fn stages(known: &Known<'_>) -> Vec<Vec<Want>> {
 fn pointers(known: &Known<'_>) -> Vec<Want> {
     let mut wants = Vec::new();
     for (trace, (why, _)) in &known.scope.traces {
-        wants.push(Want { key: format!("trace {trace}"), ask: Ask::Trace(*trace), why: format!("trace: {why}") });
+        wants.push(of_trace(*trace, why));
     }
     for (at, why) in known.scope.coordinates.iter().filter(|(at, _)| !known.records.contains_key(*at)) {
-        wants.push(Want { key: format!("record {at}"), ask: Ask::Record(at.clone()), why: format!("record: {why}") });
+        let (key, why) = (format!("record {at}"), format!("record: {why}"));
+        wants.push(Want { key, about: at.to_string(), ask: Ask::Record(at.clone()), why });
     }
     if !known.scope.coordinates.is_empty() {
         let why = "committed offsets of the groups that read the record's topic".to_owned();
-        wants.push(Want { key: "queues".to_owned(), ask: Ask::Queues, why });
+        wants.push(list("queues", Ask::Queues, why));
     } else if matches!(known.anchor, Identity::Business(_)) {
-        wants.push(Want { key: "topics".to_owned(), ask: Ask::Topics, why: "topics that may hold the id".to_owned() });
+        wants.push(list("topics", Ask::Topics, "topics that may hold the id".to_owned()));
     }
     if matches!(known.anchor, Identity::Business(_)) || !known.scope.coordinates.is_empty() {
         let why = "services whose spans may name it".to_owned();
-        wants.push(Want { key: "services".to_owned(), ask: Ask::Services, why });
+        wants.push(list("services", Ask::Services, why));
     }
     wants
+}
+
+fn of_trace(trace: TraceId, why: &SafeText) -> Want {
+    let (key, why) = (format!("trace {trace}"), format!("trace: {why}"));
+    Want { key, about: trace.to_string(), ask: Ask::Trace(trace), why }
+}
+
+/// What a source lists is about nothing in particular.
+fn list(what: &str, ask: Ask, why: String) -> Want {
+    Want { key: what.to_owned(), about: format!("the list of {what}"), ask, why }
 }
 
 fn find_lines(known: &Known<'_>, needles: Vec<SmolStr>, window: Window) -> Ask {
@@ -89,8 +110,8 @@ fn find_lines(known: &Known<'_>, needles: Vec<SmolStr>, window: Window) -> Ask {
 fn lines(known: &Known<'_>) -> Vec<Want> {
     let mut wants = Vec::new();
     let mut want = |needles: Vec<SmolStr>, window: Window, why: &str, turn: u32| {
-        let key = format!("lines {} {turn}", needles[0]);
-        wants.push(Want { key, ask: find_lines(known, needles, window), why: why.to_owned() });
+        let (key, about) = (format!("lines {} {turn}", needles[0]), needles[0].to_string());
+        wants.push(Want { key, about, ask: find_lines(known, needles, window), why: why.to_owned() });
     };
     if let Identity::Business(id) = known.anchor {
         want(vec![id.clone()], known.window, "lines that hold the id", known.widened);
@@ -109,21 +130,16 @@ fn lines(known: &Known<'_>) -> Vec<Want> {
 
 /// Traces that lines name, and that have to name the record themselves.
 fn traces(named: &BTreeMap<TraceId, SafeText>) -> Vec<Want> {
-    let want = |(trace, why): (&TraceId, &SafeText)| Want {
-        key: format!("trace {trace}"),
-        ask: Ask::Trace(*trace),
-        why: format!("trace: {why}"),
-    };
-    named.iter().map(want).collect()
+    named.iter().map(|(trace, why)| of_trace(*trace, why)).collect()
 }
 
 /// Lines with wider ids, while it is not known who was handed a record.
 fn looks(known: &Known<'_>) -> Vec<Want> {
     let want = |id: &Identifier| {
         let needles = id.spellings();
-        let key = format!("lines {} 0", needles[0]);
+        let (key, about) = (format!("lines {} 0", needles[0]), needles[0].to_string());
         let why = "lines that tell where to look for what names the record".to_owned();
-        Want { key, ask: find_lines(known, needles, around(known)), why }
+        Want { key, about, ask: find_lines(known, needles, around(known)), why }
     };
     known.scope.finders.iter().map(want).collect()
 }
@@ -146,88 +162,6 @@ pub(super) fn around(known: &Known<'_>) -> Window {
         .chain(records.map(|(_, record)| Window { from: record.timestamp, until: record.timestamp }));
     let all = times.reduce(|all, each| all.union(&each));
     all.map_or(known.window, |all| Window { from: all.from.plus(Nanos(-MARGIN.0)), until: all.until.plus(MARGIN) })
-}
-
-fn tags(known: &Known<'_>) -> Vec<Want> {
-    let mut wants = Vec::new();
-    let window = around(known);
-    let in_scope = known.spans.iter().filter(|span| known.scope.spans[span.row().0 as usize]);
-    let seen: BTreeSet<Sym> = in_scope.map(SpanView::service_symbol).collect();
-    let mut near: Vec<SmolStr> = seen.into_iter().map(|service| known.spans.symbols.text(service).into()).collect();
-    near.sort_unstable();
-    near.retain(|service| !service.is_empty());
-    let rest: Vec<SmolStr> = known.services.iter().filter(|service| !near.contains(service)).cloned().collect();
-    let services = near.into_iter().chain(rest);
-    let mut anywhere: Vec<Want> = Vec::new();
-    let is_anywhere =
-        known.settings.configured.iter().any(|kind| kind.signal() == Signal::Traces && !kind.needs_service());
-    let mut want = |service: &SmolStr, name: &str, value: SmolStr| {
-        let ask = Ask::FindSpans {
-            service: service.clone(),
-            tag: Some((name.into(), value.clone())),
-            window,
-            limit: known.settings.limits.fan.hub + 1,
-        };
-        let why = format!("spans of {service} with {name} = {value}");
-        wants.push(Want { key: format!("spans {service} {name} {value} {}", known.widened), ask, why });
-    };
-    if let Identity::Business(id) = known.anchor {
-        // Once spans showed under which names the id stands, the others need no asking.
-        let mut names: Vec<SmolStr> = known
-            .spans
-            .iter()
-            .flat_map(|span| {
-                span.attributes().filter(|(_, value)| value.text() == id.as_str()).map(|(name, _)| name.into())
-            })
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.is_empty() {
-            names.extend(BUSINESS_TAGS.iter().map(|name| SmolStr::new_static(name)));
-        }
-        for name in &names {
-            for service in services.clone() {
-                want(&service, name, id.clone());
-            }
-        }
-        if is_anywhere {
-            let others = names.iter().filter(|name| !BUSINESS_TAGS.contains(&name.as_str()));
-            let others: Vec<&str> = others.map(SmolStr::as_str).collect();
-            let pair = |name: &str| vec![(SmolStr::new(name), id.clone())];
-            anywhere.push(Want {
-                // Further names are worth another search, the usual ones are in each.
-                key: format!("spans anywhere {id} {} {}", others.join(" "), known.widened),
-                ask: Ask::FindAnywhere {
-                    any: BUSINESS_TAGS.iter().copied().chain(others.iter().copied()).map(pair).collect(),
-                    window,
-                    limit: known.settings.limits.fan.hub + 1,
-                },
-                why: "spans that carry the id".to_owned(),
-            });
-        }
-    }
-    for at in known.scope.coordinates.keys().filter(|at| !is_delivered(known, at)) {
-        for service in services.clone() {
-            want(&service, "messaging.message.id", format!("{}.{}.{}", at.topic, at.partition, at.offset).into());
-        }
-        for service in services.clone() {
-            want(&service, "messaging.kafka.message.offset", at.offset.to_string().into());
-        }
-        if is_anywhere {
-            let ask =
-                Ask::FindAnywhere { any: attributes::naming(at), window, limit: known.settings.limits.fan.hub + 1 };
-            let key = format!("spans anywhere {at} {}", known.widened);
-            anywhere.push(Want { key, ask, why: format!("spans that name {at}") });
-        }
-    }
-    wants.extend(anywhere);
-    wants
-}
-
-/// Says whether as many readers of a record are known as groups have passed it, and one at least.
-fn is_delivered(known: &Known<'_>, at: &Coordinate) -> bool {
-    let seen = known.readers.get(at).map_or(0, BTreeSet::len);
-    seen > 0 && seen >= known.queues.map_or(0, |queues| queues.passed(at))
 }
 
 /// A search that found nothing is repeated over so many times its window, to the same end.
@@ -254,10 +188,13 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
         (Identity::Record(_) | Identity::Trace(_) | Identity::Span(..), Some(written)) => (written, false),
         (Identity::Business(_), _) | (_, None) => (known.window.from, known.widened > 0),
     };
+    let in_scope = known.records.iter().filter(|(at, _)| known.scope.coordinates.contains_key(*at));
+    let keys: BTreeSet<bytes::Bytes> = in_scope.filter_map(|(_, record)| copies::key_of(record)).collect();
     let texts: Vec<SmolStr> = match known.anchor {
         Identity::Business(id) => vec![id.clone()],
         Identity::Record(_) | Identity::Trace(_) | Identity::Span(..) => Vec::new(),
     };
+    let own = texts.iter().map(|id| bytes::Bytes::copy_from_slice(id.as_bytes()));
     let mut topics: Vec<_> = queues
         .topics
         .iter()
@@ -272,8 +209,8 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
             topic.partitions.iter().filter(|partition| partition.start.is_none() || partition.start < partition.end)
         {
             // Once per set of originals: a scan without them may not have kept the copies.
-            let originals = if related { origins.len() } else { 0 };
-            let key = |widened: u32| format!("scan {}-{} {originals} {widened}", topic.name, partition.index);
+            let (originals, keyed) = if related { (origins.len(), keys.len()) } else { (0, 0) };
+            let key = |widened: u32| format!("scan {}-{} {originals}/{keyed} {widened}", topic.name, partition.index);
             let from = match is_widened.then(|| known.widened - 1) {
                 Some(before) if known.answered.contains(key(before).as_str()) => {
                     ScanFrom::Earlier { at: from, read: before_widening(&known.window) }
@@ -281,7 +218,7 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
                 _ => ScanFrom::Time(from),
             };
             let keep = Keep {
-                key: texts.first().map(|id| bytes::Bytes::copy_from_slice(id.as_bytes())),
+                keys: own.clone().chain(keys.iter().filter(|_| related).cloned()).collect(),
                 texts: texts.clone(),
                 origins: if related { origins.clone() } else { Vec::new() },
             };
@@ -294,7 +231,11 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
             };
             let why =
                 if related { "retry or dead-letter copies name their original" } else { "records that hold the id" };
-            wants.push(Want { key: key(known.widened), ask, why: why.to_owned() });
+            let about = match origins.first().filter(|_| related) {
+                Some(at) => format!("copies of {at}"),
+                None => known.anchor.to_string(),
+            };
+            wants.push(Want { key: key(known.widened), about, ask, why: why.to_owned() });
         }
     }
     wants

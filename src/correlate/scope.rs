@@ -1,5 +1,6 @@
 //! Which rows belong to the anchor, which identifiers they point at, and over which edge each was reached.
 
+use super::copies;
 use super::entries::{self, Entries, Member};
 use super::index::Index;
 use super::labels;
@@ -45,6 +46,8 @@ pub(super) struct Scope {
     pub traces: BTreeMap<TraceId, (SafeText, bool)>,
     /// Records that lines name inside of a consumer's span which names none itself.
     pub handled: BTreeMap<u32, BTreeSet<Coordinate>>,
+    /// Records that are copies by what they hold alone, with their originals.
+    pub copies: BTreeMap<Coordinate, Coordinate>,
     /// Ids that log lines are searched for.
     pub ids: Vec<Identifier>,
     /// Wider ids: lines with them may belong to traces that name a record of the scope.
@@ -57,6 +60,16 @@ pub(super) struct Scope {
     pub paths: Paths,
     /// What was seen and not followed.
     pub ledger: Vec<LedgerEntry>,
+}
+
+impl Scope {
+    /// Notes what was seen and is not followed, once.
+    pub fn tell(&mut self, id: &str, reason: NotFollowed, detail: &str) {
+        let id = SafeText::new(id);
+        if !self.ledger.iter().any(|known| known.id == id && known.reason == reason) {
+            self.ledger.push(LedgerEntry { id, reason, detail: SafeText::new(detail) });
+        }
+    }
 }
 
 /// The rows at hand.
@@ -176,6 +189,7 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
             |scope: &Scope, seeds: &[u32]| before == count(scope) && seeds.iter().all(|row| grown.done[*row as usize]);
         if is_stable(&scope, &seeds) {
             // Texts only where no pointer leads on, so that what both lead to rests on the pointer.
+            copies::follow(rows, &mut scope);
             seeds = told(rows, &mut scope, &shapes, &leads);
             if is_stable(&scope, &seeds) {
                 break;

@@ -10,7 +10,7 @@ use super::instrumentation::{self, MessageId};
 use crate::model::spans::{EventView, SpanView};
 use crate::model::{Coordinate, SpanKind, Value};
 pub use claims::{Claims, claims};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 use std::borrow::Cow;
 use table::{Field, Fields, aliases};
 
@@ -285,6 +285,21 @@ pub fn naming(at: &Coordinate) -> Vec<Vec<(SmolStr, SmolStr)>> {
             .map(move |topic| vec![pair(offset, at.offset.to_string()), pair(topic, at.topic.to_string())])
     };
     std::iter::once(id).chain(aliases(Field::Offset).iter().copied().flat_map(of_offset)).collect()
+}
+
+/// Returns the attributes by one of which a search finds spans that name a record: under the usual names, and under those
+/// of other generations and of instrumentations that name the offset alone.
+pub fn searched(at: &Coordinate) -> [Vec<(SmolStr, SmolStr)>; 2] {
+    const USUAL: [&str; 2] = ["messaging.message.id", "messaging.kafka.message.offset"];
+    let (whole, offset) = (format_smolstr!("{}.{}.{}", at.topic, at.partition, at.offset), at.offset.to_smolstr());
+    let names = |field, value: &SmolStr| {
+        aliases(field).iter().map(|name| (SmolStr::new_static(name), value.clone())).collect::<Vec<_>>()
+    };
+    let mut all = names(Field::MessageId, &whole);
+    all.extend(names(Field::Offset, &offset));
+    let (usual, mut rare): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| USUAL.contains(&name.as_str()));
+    rare.extend(names(Field::MessageId, &offset));
+    [usual, rare]
 }
 
 /// Returns the record that a span wrote, received or worked on, by its own fields and the habits of its instrumentation.

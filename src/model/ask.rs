@@ -116,8 +116,8 @@ pub enum ScanFrom {
 /// Which records of a scan are returned: those that match at least one of the criteria.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// Key equals.
-    pub key: Option<Bytes>,
+    /// Key equals one of these.
+    pub keys: Vec<Bytes>,
     /// Key, a header value or the value holds one of these texts on token boundaries.
     pub texts: Vec<SmolStr>,
     /// A retry or dead-letter header names one of these as the original.
@@ -290,7 +290,7 @@ impl Ask {
 impl Keep {
     /// Says whether every record is kept.
     pub fn is_all(&self) -> bool {
-        self.key.is_none() && self.texts.is_empty() && self.origins.is_empty()
+        self.keys.is_empty() && self.texts.is_empty() && self.origins.is_empty()
     }
 }
 

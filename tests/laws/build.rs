@@ -260,7 +260,12 @@ impl World {
 
     /// Hunts in given sources.
     pub fn hunt_in(&self, anchor: &str, sources: &[SourceKind], down: &[SourceKind], turn: usize) -> Case {
-        let mut hunt = Hunt::new(recognise(anchor).expect("an anchor"), Settings::new(ms(600_000), sources.to_vec()));
+        self.hunt_with(anchor, Settings::new(ms(600_000), sources.to_vec()), down, turn)
+    }
+
+    /// Hunts with given bounds.
+    pub fn hunt_with(&self, anchor: &str, settings: Settings, down: &[SourceKind], turn: usize) -> Case {
+        let mut hunt = Hunt::new(recognise(anchor).expect("an anchor"), settings);
         while let Step::Ask(mut queries) = hunt.next() {
             assert!(!queries.is_empty(), "a round without questions would never end");
             let count = queries.len();

@@ -8,6 +8,7 @@ mod leads;
 mod metamorphic;
 mod observed;
 mod paths;
+mod search;
 mod settlements;
 mod unplaced;
 

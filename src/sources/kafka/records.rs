@@ -355,7 +355,7 @@ fn keeps(keep: &Keep, record: &Record) -> bool {
     let is_copy =
         || !keep.origins.is_empty() && trail(record).origin.is_some_and(|origin| keep.origins.contains(&origin));
     keep.is_all()
-        || keep.key.is_some() && keep.key == record.key
+        || record.key.as_ref().is_some_and(|key| keep.keys.contains(key))
         || record.key.as_ref().is_some_and(holds)
         || record.value.as_ref().is_some_and(holds)
         || record.headers.iter().filter_map(|header| header.value.as_ref()).any(holds)
