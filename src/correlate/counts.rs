@@ -1,8 +1,9 @@
 //! Counts: what attempts claim about their number, held against what was seen.
 
 use super::journey::plural;
-use crate::model::SpanStore;
 use crate::model::journey::{Attempt, Count, Delivery, Journey, Message, Operation, RecordCopy, Spread};
+use crate::model::{Coordinate, SafeText, SpanStore};
+use std::collections::BTreeMap;
 
 /// Missing numbers that are listed.
 const LISTED: usize = 6;
@@ -47,12 +48,19 @@ pub(super) fn side_by_side(journey: &Journey, spans: &SpanStore) -> Vec<String> 
     parts
 }
 
-/// Counts the deliveries of a message. The headers of a copy number the attempt that it is for, so one less came before it.
+/// Counts the deliveries of a message. The headers of a copy number the attempt that it is for, so one less came before it;
+/// a delivery that says its number is that of its record to its reader.
 pub(super) fn of_message(copies: &[RecordCopy], deliveries: &[Delivery]) -> Count {
-    let seen = deliveries.iter().filter(|delivery| delivery.ordinal > 0).count() as u32;
+    let mut readers: BTreeMap<(&Coordinate, &SafeText), (u32, u32)> = BTreeMap::new();
+    for delivery in deliveries.iter().filter(|delivery| delivery.ordinal > 0) {
+        let (seen, claimed) = readers.entry((&delivery.coordinate, delivery.reader())).or_default();
+        (*seen, *claimed) = (*seen + 1, (*claimed).max(delivery.number.unwrap_or(0)));
+    }
+    let seen = readers.values().map(|(seen, _)| seen).sum();
+    let told = readers.values().map(|(seen, claimed)| seen.max(claimed)).sum();
     let claimed = copies.iter().filter_map(|copy| copy.attempt).max().map_or(0, |attempt| attempt.saturating_sub(1));
     // Nothing bounds them from above: who reads a record leaves no mark on it.
-    Count { seen, at_least: seen.max(claimed), at_most: None }
+    Count { seen, at_least: claimed.max(told), at_most: None }
 }
 
 /// Says which deliveries the headers of copies claim and no span shows. Where no delivery is seen at all, each record says

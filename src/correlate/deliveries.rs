@@ -155,6 +155,7 @@ fn delivery(span: SpanView<'_>, handling: Handling, coordinate: Coordinate, tier
         group: reads::group(span).map(|group| SafeText::new(&group)),
         service: SafeText::new(span.service()),
         ordinal: 0,
+        number: reads::claims(span).delivery,
         span: Some(span.row()),
         start: span.start(),
         duration: span.duration(),

@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::wording::Wording;
-use super::{attempts, clocks, counts, deliveries, effects, messages, reads, rows, unplaced};
+use super::{attempts, clocks, counts, deliveries, effects, messages, reads, rows, tries, unplaced};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, CopyRole, Delivery, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome, Remark,
@@ -33,7 +33,8 @@ pub(super) struct Material<'a> {
 /// Builds the journey.
 pub(super) fn build(material: &Material<'_>) -> Journey {
     let mut wording = Wording::default();
-    let calls = attempts::operations(material.spans, material.index, material.scope, &mut wording);
+    let mut calls = attempts::operations(material.spans, material.index, material.scope, &mut wording);
+    tries::listen(material, &mut calls);
     let deliveries = deliveries::deliveries(material.spans, material.records, material.index, material.scope);
     let messages = messages::messages(material, &deliveries);
     let mut journey = Journey { calls, messages, words: std::mem::take(&mut wording.words), ..Journey::default() };
@@ -226,9 +227,9 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
     }
     let ended = root_ending(material);
     let failed = matches!(ended, Some(AttemptResult::Failed | AttemptResult::TimedOut));
-    let mut again = journey.operations(material.spans).any(|operation| {
-        operation.is_retried() && !operation.is_of_batch() && operation.grouping() != Grouping::Possible
-    });
+    let mut again = journey
+        .operations(material.spans)
+        .any(|operation| operation.is_retried() && !operation.is_of_batch() && is_again(operation));
     let mut open: BTreeSet<Open> = BTreeSet::new();
     for message in messages {
         again |= message.deliveries.iter().any(|delivery| delivery.ordinal > 1) || message.copies.len() > 1;
@@ -265,6 +266,11 @@ fn outcome(material: &Material<'_>, journey: &Journey) -> Outcome {
         Some(_) | None if again => Outcome::SucceededAfterRetries,
         Some(_) | None => Outcome::Succeeded,
     }
+}
+
+/// Says whether several attempts are a repetition: of a group by shape alone those that led to a good end.
+fn is_again(operation: Operation<'_>) -> bool {
+    operation.grouping() != Grouping::Possible || operation.result() == AttemptResult::Succeeded
 }
 
 /// What stands in the way of a good end, the gravest first.

@@ -32,6 +32,7 @@ mod scope;
 mod search;
 mod settlements;
 mod tally;
+mod tries;
 mod unplaced;
 mod wording;
 

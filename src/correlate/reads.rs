@@ -13,6 +13,7 @@ pub(super) use crate::decode::instrumentation::{Lacks, ProcessEnd, Quirk};
 pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 pub(super) use crate::decode::signs::{Kind as SignKind, Sign};
+pub(super) use crate::decode::tries::Tries;
 use crate::model::journey::AttemptResult;
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
@@ -302,6 +303,11 @@ pub(super) const VALUE: SmolStr = SmolStr::new_static("value");
 /// Returns what a log line is a sign of; `None` for nearly all lines.
 pub(super) fn sign(line: LineView<'_>) -> Option<Sign> {
     crate::decode::signs::sign(line.text())
+}
+
+/// Returns what a log line says about the attempts of a call; `None` for nearly all lines.
+pub(super) fn tries(line: LineView<'_>) -> Option<Tries> {
+    crate::decode::tries::tries(line.text())
 }
 
 /// Says whether a span commits or rejects records.

@@ -159,7 +159,8 @@ pub(super) fn relation(last: &Reading<'_>, next: &Reading<'_>, gap: Option<Nanos
     let backs_off = wait >= BACK_OFF && gap.is_none_or(|gap| wait.0.saturating_mul(2) >= gap.0);
     match known {
         Known::Whole => Some(Grouping::Strong),
-        Known::Address => Some(if backs_off { Grouping::Strong } else { Grouping::Possible }),
+        // A loop over items that stand in bodies looks the same, waits included.
+        Known::Address => Some(Grouping::Possible),
         Known::Nothing => backs_off.then_some(Grouping::Possible),
     }
 }

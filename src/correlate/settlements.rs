@@ -20,6 +20,8 @@ struct Lines {
     of_record: HashMap<Coordinate, Vec<Sign>, FixedState>,
     /// Refused commits and lost partitions by group, by time.
     of_group: BTreeMap<SafeText, Vec<Timestamp>>,
+    /// What happened to consumers by group, by time.
+    befallen: BTreeMap<SafeText, Vec<(Timestamp, Remark)>>,
 }
 
 /// Says what became of each delivery.
@@ -32,6 +34,7 @@ pub(super) fn settle(material: &Material<'_>, messages: &mut [Message]) {
         let sent_on = sent_on(material, message);
         mark_overlaps(&mut message.deliveries);
         mark_cut_off(material, &mut message.deliveries);
+        mark_moved(&mut message.deliveries, &lines);
         let alone = alone(&message.deliveries);
         for (at, is_alone) in alone.into_iter().enumerate() {
             let delivery = &message.deliveries[at];
@@ -279,6 +282,18 @@ fn mark_cut_off(material: &Material<'_>, deliveries: &mut [Delivery]) {
     }
 }
 
+/// Marks deliveries during which the consumer left its group, or the group was rebalanced.
+fn mark_moved(deliveries: &mut [Delivery], lines: &Lines) {
+    for delivery in deliveries.iter_mut().filter(|delivery| may_commit(delivery)) {
+        let Some(said) = delivery.group.as_ref().and_then(|group| lines.befallen.get(group)) else { continue };
+        let (first, end) =
+            (said.partition_point(|(at, _)| *at < delivery.start), delivery.start.plus(delivery.duration));
+        for (_, what) in said[first..].iter().take_while(|(at, _)| *at <= end) {
+            remark(delivery, *what);
+        }
+    }
+}
+
 fn remark(delivery: &mut Delivery, remark: Remark) {
     if !delivery.remarks.contains(&remark) {
         delivery.remarks.push(remark);
@@ -290,7 +305,7 @@ fn lines(material: &Material<'_>, messages: &[Message]) -> Lines {
     let all = || messages.iter().flat_map(|message| &message.deliveries);
     let first = all().map(|delivery| delivery.start).min().unwrap_or_default();
     let last = all().map(|delivery| delivery.start.plus(delivery.duration)).max().unwrap_or_default();
-    let mut found = Lines { of_record: HashMap::default(), of_group: BTreeMap::new() };
+    let mut found = Lines { of_record: HashMap::default(), of_group: BTreeMap::new(), befallen: BTreeMap::new() };
     let near = material.lines.iter().filter(|line| first <= line.at() && line.at() <= last.plus(NEAR));
     for line in near {
         let Some(sign) = reads::sign(line) else { continue };
@@ -298,10 +313,17 @@ fn lines(material: &Material<'_>, messages: &[Message]) -> Lines {
             (SignKind::CommitRefused | SignKind::PartitionsLost, Some(group), _) => {
                 found.of_group.entry(SafeText::new(group)).or_default().push(line.at());
             }
+            (SignKind::PollTimeout, Some(group), _) => {
+                found.befallen.entry(SafeText::new(group)).or_default().push((line.at(), Remark::Overran));
+            }
+            (SignKind::Rebalance | SignKind::Rejoin, Some(group), _) => {
+                found.befallen.entry(SafeText::new(group)).or_default().push((line.at(), Remark::Rebalanced));
+            }
             (_, _, Some(at)) => found.of_record.entry(at.clone()).or_default().push(sign),
             _ => {}
         }
     }
     found.of_group.values_mut().for_each(|times| times.sort_unstable());
+    found.befallen.values_mut().for_each(|said| said.sort_unstable());
     found
 }

@@ -175,12 +175,19 @@ pub fn http(span: SpanView<'_>) -> Http<'_> {
 
 /// Returns the method of a request; like its neighbours cheaper than [`http`] where nothing else is wanted.
 pub fn http_method(span: SpanView<'_>) -> Option<Text<'_>> {
-    text(span, aliases(Field::HttpMethod))
+    text(span, aliases(Field::HttpMethod)).or_else(|| observed(span, "method").and_then(said))
 }
 
 /// Returns the status of a response.
 pub fn http_status(span: SpanView<'_>) -> Option<i64> {
-    integer(span, aliases(Field::HttpStatus))
+    integer(span, aliases(Field::HttpStatus)).or_else(|| observed(span, "status")?.integer())
+}
+
+/// Returns a key of Spring's own HTTP observations (Micrometer), which has none of the conventions' names: words as common
+/// as these count only where all of them stand.
+fn observed<'a>(span: SpanView<'a>, key: &str) -> Option<Value<'a>> {
+    let is_http = ["outcome", "uri", "exception"].iter().all(|key| span.attribute(key).is_some());
+    is_http.then(|| span.attribute(key)).flatten()
 }
 
 /// Returns the whole URL of a request.
@@ -256,7 +263,9 @@ pub fn error(span: SpanView<'_>) -> Option<ErrorText<'_>> {
             return Some(ErrorText { class, message });
         }
     }
-    let (class, message) = (text(span, &["error.type"]).unwrap_or_default(), described());
+    let class = || observed(span, "exception").and_then(said).filter(|class| &**class != "none");
+    let class = text(span, &["error.type"]).or_else(class).unwrap_or_default();
+    let message = described();
     (!class.is_empty() || !message.is_empty()).then_some(ErrorText { class, message })
 }
 

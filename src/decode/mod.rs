@@ -19,3 +19,4 @@ pub mod otlp;
 pub mod rest;
 pub mod signs;
 pub mod stream;
+pub mod tries;

@@ -186,6 +186,8 @@ pub struct Delivery {
     pub service: SafeText,
     /// 1 for the first delivery of this record to this group.
     pub ordinal: u32,
+    /// Its number as something claims it, from 1; `None` when nothing does.
+    pub number: Option<u32>,
     /// The process span.
     pub span: Option<SpanRow>,
     /// Start.

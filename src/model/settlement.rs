@@ -55,6 +55,10 @@ pub enum Remark {
     EndsAtNextPoll,
     /// It was one of several records of a batch.
     Batch,
+    /// While it ran, its group's consumer did not poll in time and left the group: its commit was refused, or not made.
+    Overran,
+    /// While it ran, its group was rebalanced: the record may have been handed to another consumer.
+    Rebalanced,
     /// The batch failed. For the sake of which record, and how far its handler came, the span does not tell.
     BatchFailed,
 }
@@ -97,6 +101,8 @@ impl Remark {
             Self::Buffered => "its time is that in the client's buffer",
             Self::EndsAtNextPoll => "its end is the next poll",
             Self::Batch => "one of a batch",
+            Self::Overran => "its consumer did not poll in time and left the group",
+            Self::Rebalanced => "its group was rebalanced while it ran",
             Self::BatchFailed => "its batch failed: for the sake of which record the span does not tell",
         }
     }

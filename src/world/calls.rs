@@ -106,6 +106,7 @@ impl Calls<'_> {
             callee: entry.service.clone(),
             name: entry.name.clone(),
             trace_id: self.journey.trace_id,
+            key: None,
             target: method_and_route(&entry.name).1.into(),
             under: None,
             attempts: Vec::new(),

@@ -32,7 +32,7 @@ pub fn scenario(seed: u64) -> String {
          = \"ord-\"\ncustomers = 5\n"
     );
     let mut line = |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("writing to a string cannot fail");
-    for name in ["shop", "payments", "bank", "stock"] {
+    for name in ["shop", "payments", "bank", "stock", "mail"] {
         let (stack, log) = (one_of(&mut rng, &CALLED), one_of(&mut rng, &LOGS));
         line(format_args!("[[service]]\nname = \"{name}\"\nstack = \"{stack}\"\nlog = \"{log}\""));
     }
@@ -44,12 +44,12 @@ pub fn scenario(seed: u64) -> String {
          \"stock GET /stock\", timeout_ms = 2000{manner} }} }},\n{{ publish = {{ topic = \"orders\", event = \
          \"OrderPlaced\" }} }},\n{{ publish = {{ topic = \"audit\", event = \"OrderAudited\", key = \"customer\" }} }},\n]"
     ));
-    let inner = rng.between(1, 3);
+    let (inner, rpc) = (rng.between(1, 3), rng.happens(0.3));
     line(format_args!(
         "[[operation]]\nservice = \"payments\"\nname = \"POST /charge\"\nwork_ms = [2, 9]\neffect = \"charge\"\nsteps = \
-         [{{ call = {{ to = \"bank POST /authorise\", timeout_ms = 500, attempts = {inner}, backoff_ms = 50 }} }}]"
+         [{{ call = {{ to = \"bank POST /authorise\", timeout_ms = 500, attempts = {inner}, backoff_ms = 50, rpc = {rpc} }} }}]"
     ));
-    for (service, name) in [("bank", "POST /authorise"), ("stock", "GET /stock")] {
+    for (service, name) in [("bank", "POST /authorise"), ("stock", "GET /stock"), ("mail", "POST /send")] {
         line(format_args!("[[operation]]\nservice = \"{service}\"\nname = \"{name}\"\nwork_ms = [4, 90]"));
     }
     for topic in ["orders", "audit"] {
@@ -63,21 +63,30 @@ pub fn scenario(seed: u64) -> String {
         let blocks = format!("{{ block = {{ every_ms = 700, deliveries = 3, dead_letter = \"dead-{number}\" }} }}");
         let choices: [&str; 3] = ["\"skip\"", &blocks, if stack == "java" { &retries } else { &blocks }];
         let on_failure = one_of(&mut rng, &choices);
+        // A consumer whose handler has no span around it begins a trace with each attempt: the key alone joins them.
+        let steps = if number == 0 {
+            "\nsteps = [{ call = { to = \"mail POST /send\", timeout_ms = 800, attempts = 3, backoff_ms = 60, keyed = true } }]"
+        } else {
+            ""
+        };
         line(format_args!(
             "[[group]]\nid = \"group-{number}\"\nservice = \"reader-{number}\"\ntopic = \"{topic}\"\nwork_ms = [2, \
-             20]\non_failure = {on_failure}"
+             20]\non_failure = {on_failure}{steps}"
         ));
-        let share = rng.between(5, 25) as f64 / 100.0;
+        let share = rng.between(10, 40) as f64 / 100.0;
         let times = rng.between(1, 3);
         line(format_args!(
             "[[fault]]\nname = \"reader {number} fails\"\nat = \"group-{number}\"\norders = {{ share = {share} \
              }}\nfirst_executions = {times}\nstatus = 1\nexception = \"BadOrder\"\nmessage = \"no such article\""
         ));
     }
-    for (at, add) in
-        [("bank POST /authorise", "[0, 0]"), ("bank POST /authorise", "[600, 800]"), ("stock GET /stock", "[0, 0]")]
-    {
-        let share = rng.between(10, 40) as f64 / 100.0;
+    for (at, add) in [
+        ("bank POST /authorise", "[0, 0]"),
+        ("bank POST /authorise", "[600, 800]"),
+        ("stock GET /stock", "[0, 0]"),
+        ("mail POST /send", "[0, 0]"),
+    ] {
+        let share = rng.between(20, 70) as f64 / 100.0;
         let times = rng.between(1, 4);
         line(format_args!(
             "[[fault]]\nname = \"{at} fails, number {times}\"\nat = \"{at}\"\norders = {{ share = {share} \

@@ -79,7 +79,7 @@ impl Calls<'_> {
     /// One operation with a single request, which the callee answers with this status and without work.
     fn answered_with(&mut self, step: &CallStep, scope: &Scope, start_ns: u64, target: &str, status: u16) -> Ended {
         let callee = self.scenario.operation(&step.to).expect("the scenario was checked").clone();
-        let place = self.want(&callee, scope, target);
+        let place = self.want(step, &callee, scope, target);
         let request = Request { step, callee: &callee, scope, number: 1, forced: Some(status) };
         let (attempt, _) = self.attempt(&request, start_ns);
         let end_ns = attempt.end_ns;
@@ -88,8 +88,10 @@ impl Calls<'_> {
     }
 
     /// A place for one thing that a service wants of another.
-    fn want(&mut self, callee: &Operation, scope: &Scope, target: &str) -> usize {
+    fn want(&mut self, step: &CallStep, callee: &Operation, scope: &Scope, target: &str) -> usize {
+        let key = step.keyed.then(|| format_smolstr!("idem-{}", self.rng.word(12)));
         self.journey.operations.push(Wanted {
+            key,
             caller: Some(scope.service.clone()),
             callee: callee.service.clone(),
             name: callee.name.clone(),
@@ -111,7 +113,7 @@ impl Calls<'_> {
         refusals: &[u16],
     ) -> Ended {
         let callee = self.scenario.operation(&step.to).expect("the scenario was checked").clone();
-        let place = self.want(&callee, scope, target);
+        let place = self.want(step, &callee, scope, target);
         let mut now_ns = start_ns;
         let mut failure = SmolStr::default();
         for number in 1..=step.attempts.max(1) {
@@ -207,7 +209,7 @@ impl Calls<'_> {
     /// Two attempts side by side, if the first is slow: the one that is answered first counts.
     fn hedge(&mut self, step: &CallStep, scope: &Scope, start_ns: u64, target: &str, after_ns: u64) -> Ended {
         let callee = self.scenario.operation(&step.to).expect("the scenario was checked").clone();
-        let place = self.want(&callee, scope, target);
+        let place = self.want(step, &callee, scope, target);
         let request = |number| Request { step, callee: &callee, scope, number, forced: None };
         let (mut first, mut failure) = self.attempt(&request(1), start_ns);
         let mut attempts = Vec::new();

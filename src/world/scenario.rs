@@ -257,6 +257,12 @@ pub struct CallStep {
     /// What stands between it and the callee.
     #[serde(default)]
     pub proxy: Option<Proxy>,
+    /// Whether it carries an idempotency key, and both sides' spans hold that header.
+    #[serde(default)]
+    pub keyed: bool,
+    /// Whether it is a call of gRPC, with spans of gRPC's own for the call and each attempt.
+    #[serde(default)]
+    pub rpc: bool,
 }
 
 fn yes() -> bool {

@@ -100,6 +100,8 @@ pub struct Operation {
     pub name: SmolStr,
     /// Trace of its spans.
     pub trace_id: TraceId,
+    /// Idempotency key that all attempts carry.
+    pub key: Option<SmolStr>,
     /// Address without host, with what tells this operation from others of the same route.
     pub target: SmolStr,
     /// Span of the caller under which all attempts are siblings; absent for the request from outside, and where the

@@ -7,6 +7,7 @@ use hopscope::decode::headers::{self as families, propagation};
 use hopscope::decode::instrumentation as instrumentations;
 use hopscope::decode::signs as troubles;
 use hopscope::decode::stream::{Framer, Next, Notes, Shape};
+use hopscope::decode::tries as attempts;
 use hopscope::decode::{attributes as conventions, batches as batch, ids as tokens, jaeger as internal};
 use hopscope::decode::{logline as line, loki as lines, otlp as v3, rest as rest_proxy};
 use hopscope::diagnose;
@@ -316,6 +317,11 @@ pub fn signs(bytes: &[u8]) {
         }
         assert!(sign.reason.is_none_or(|reason| !reason.contains(char::is_control)), "a control in a reason");
     }
+}
+
+pub fn tries(bytes: &[u8]) {
+    let told = attempts::tries(&String::from_utf8_lossy(bytes));
+    assert!(told.is_none_or(|told| told.number <= told.of), "an attempt beyond the last one");
 }
 
 pub fn rest(bytes: &[u8]) {

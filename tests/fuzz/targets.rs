@@ -31,4 +31,5 @@ pub const TARGETS: &[Target] = &[
     ("stream", readers::stream),
     ("text", readers::text),
     ("theme", readers::theme),
+    ("tries", readers::tries),
 ];

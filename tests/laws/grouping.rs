@@ -69,7 +69,11 @@ fn look_alikes_of_retries_are_told_apart() {
             vec![(2, Strong)],
         ),
         ("another peer", vec![get(0, 10, "http://one/stock", 503), get(50, 10, "http://two/stock", 200)], one(2)),
-        ("a post that is sent again after a wait", vec![post(0, 10, 503), post(60, 10, 503)], vec![(2, Strong)]),
+        (
+            "a post that is sent again after a wait, or the next item",
+            vec![post(0, 10, 503), post(60, 10, 503)],
+            vec![(2, Possible)],
+        ),
         (
             "posts of a loop, one at once after the other",
             vec![post(0, 10, 503), post(11, 10, 503)],
@@ -158,6 +162,33 @@ fn what_says_that_it_is_a_retry_is_believed() {
     for (name, calls, want) in cases {
         assert_eq!(groups(calls), want, "{name}");
     }
+}
+
+/// What lines in the caller's span say, with the time of each, about two posts that fail and a third one.
+fn with_lines(lines: &[(i64, &str)]) -> (Grouping, String) {
+    let mut spans = vec![span(T, 1, 0, "checkout", SpanKind::Server, 0, 60_000)];
+    spans.extend([post(100, 10, 503), post(200, 10, 503), post(300, 10, 200)]);
+    let place = format!("trace_id={} span_id={}", hopscope::model::TraceId(T), hopscope::model::SpanId(1));
+    let lines = lines.iter().map(|(at, text)| ("checkout", *at, format!("{text} {place}"))).collect();
+    let case = by_trace(&World { spans, lines, ..World::default() });
+    let operation = case.operations().next().expect("a call");
+    assert_eq!(operation.tries(), 3);
+    (operation.grouping(), operation.count().to_string())
+}
+
+#[test]
+fn lines_of_the_caller_say_what_the_shape_only_looks_like() {
+    let none = (Possible, "at least 3".to_owned());
+    assert_eq!(with_lines(&[]), none);
+    let failed = |at, number| (at, ["attempt 1 of 4 failed", "attempt 2 of 4 failed", "attempt 1 of 1 failed"][number]);
+    assert_eq!(with_lines(&[failed(111, 0), failed(211, 1)]), (Explicit, "3 to 4".to_owned()));
+    let again = "Retrying app.charge in 0.1 seconds as it raised HTTPError";
+    assert_eq!(with_lines(&[(111, again), (211, again)]), (Strong, "at least 3".to_owned()));
+    // A loop says that each of its calls was the only attempt.
+    assert_eq!(with_lines(&[failed(111, 2), failed(211, 2)]), none);
+    assert_eq!(with_lines(&[failed(111, 0)]).0, Possible, "one of two lines is lost");
+    assert_eq!(with_lines(&[failed(111, 0), failed(112, 0), failed(211, 1)]).0, Possible, "two lines for one attempt");
+    assert_eq!(with_lines(&[failed(170, 0), failed(270, 1)]).0, Possible, "not about these attempts");
 }
 
 #[test]

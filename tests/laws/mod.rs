@@ -48,7 +48,7 @@ fn failed_calls_of_one_address_are_attempts() {
     let case = by_trace(&calls(["http://p/charge"; 3], [503, 503, 200]));
     let operation = case.operations().next().unwrap();
     assert_eq!((case.operations().len(), operation.tries()), (1, 3));
-    assert_eq!((operation.grouping(), operation.executions()), (Grouping::Strong, 3));
+    assert_eq!((operation.grouping(), operation.executions()), (Grouping::Possible, 3));
     assert_eq!(case.journey.outcome, Outcome::SucceededAfterRetries);
 }
 

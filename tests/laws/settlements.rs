@@ -4,7 +4,7 @@ use super::T;
 use super::build::{S, World, origin, record, span, traceparent};
 use hopscope::model::journey::{Delivery, DeliveryResult, Outcome, Remark, Settled};
 use hopscope::model::verdict::Tier;
-use hopscope::model::{SourceKind, SpanKind};
+use hopscope::model::{SourceKind, SpanKind, Verdict};
 
 fn process(id: u64, at: i64, took: i64) -> S {
     span(T, id, 2, "billing", SpanKind::Consumer, at, took).topic("orders", 0, 1).group("billing")
@@ -115,6 +115,72 @@ fn a_poll_may_be_the_span_of_a_client() {
     let mut other = poll;
     other.attributes.retain(|(name, _)| *name != "messaging.operation.type");
     assert!(of(other)[0].deliveries.is_empty(), "a client's other calls are none");
+}
+
+#[test]
+fn what_befell_the_consumer_while_it_worked_is_remarked() {
+    let of = |at: i64, text: &str| {
+        let lines = vec![("billing", at, format!("[Consumer clientId=c-1, groupId=billing] {text}"))];
+        deliveries(&World { lines, ..world(vec![process(3, 50, 100)]) }, &[]).remove(0).remarks
+    };
+    let overrun = "consumer poll timeout has expired. This means";
+    let joining = "Request joining group due to: group is already rebalancing";
+    // A line about a group names no record: only a search by the record's words finds it beside this record.
+    let near = |at: i64, text: &str| of(at, &format!("{text} near orders-0@1"));
+    assert_eq!(near(100, overrun), [Remark::Overran]);
+    assert_eq!(near(100, joining), [Remark::Rebalanced]);
+    assert_eq!(near(200, overrun), [], "after it had ended");
+    assert_eq!(near(100, "Seeking to offset 1"), []);
+}
+
+#[test]
+fn a_delivery_may_say_its_number() {
+    let of = |number: u32| {
+        let delivery = process(3, 50, 10).with("messaging.header.kafka_deliveryAttempt", format!("[\"{number}\"]"));
+        let message = world(vec![delivery]).hunt("orders-0@1", &[], 0).journey.messages.remove(0);
+        (message.deliveries[0].number, message.count.to_string())
+    };
+    assert_eq!(of(1), (Some(1), "at least 1".to_owned()));
+    assert_eq!(of(3), (Some(3), "at least 3".to_owned()), "two of them left no span");
+}
+
+#[test]
+fn failures_in_different_groups_are_no_loop() {
+    let of = |groups: [&'static str; 3]| {
+        let copy = |id: u64, topic: &str, group: &str| {
+            let failed = span(T, id, 2, "billing", SpanKind::Consumer, 50 + id as i64 * 100, 10).topic(topic, 0, 1);
+            failed.group(group).fails("java.lang.IllegalStateException")
+        };
+        let consumers = vec![
+            copy(3, "orders", groups[0]),
+            copy(4, "orders-retry-0", groups[1]),
+            copy(5, "orders-retry-1", groups[2]),
+        ];
+        let mut world = world(consumers);
+        for (topic, at) in [("orders-retry-0", 370), ("orders-retry-1", 470)] {
+            world.records.push(record(&format!("{topic}-0@1"), "k-1", at, &origin("orders", 0, 1)));
+        }
+        super::verdict(&world.case("orders-0@1"), "R07")
+    };
+    let looped = of(["billing", "billing-retry-0", "billing-retry-1"]);
+    assert!(
+        matches!(&looped, Verdict::Findings(found) if found[0].sentence.as_str().contains("to billing failed over 3 copies")),
+        "{looped:?}"
+    );
+    // Nobody but one group was handed the original, so what the others were handed came from it.
+    let mut strangers = of(["billing", "audit", "archive"]);
+    assert!(matches!(strangers, Verdict::Findings(_)), "one service, one group at the original: {strangers:?}");
+    strangers = {
+        let each = |id: u64, group: &str| process_of(id, group).fails("java.lang.IllegalStateException");
+        let mut world = world(vec![each(3, "billing"), each(4, "audit"), each(5, "archive")]);
+        world.records.push(record("orders-dlt-0@1", "k-1", 900, &origin("orders", 0, 1)));
+        super::verdict(&world.case("orders-0@1"), "R07")
+    };
+    assert_eq!(strangers, Verdict::Clear, "each of them failed once");
+}
+
+fn process_of(id: u64, group: &str) -> S {
+    span(T, id, 2, "billing", SpanKind::Consumer, 50 + id as i64 * 100, 10).topic("orders", 0, 1).group(group)
 }
 
 #[test]

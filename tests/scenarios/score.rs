@@ -5,11 +5,12 @@
 //! which takes minutes and prints what it found.
 
 use super::play::Play;
-use hopscope::model::journey::Fact;
-use hopscope::model::{Case, Tier};
+use hopscope::model::journey::{Fact, Spread};
+use hopscope::model::{Case, SpanRow, Tier};
 use hopscope::world::journey::Journey;
 use hopscope::world::project::spans::of_trace;
 use hopscope::world::random;
+use hopscope::world::truth::{self, DeliveryOutcome};
 use hopscope::world::{Scenario, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -29,8 +30,15 @@ struct Score {
     recall: (usize, usize),
     /// What is held and not told, by its name.
     missed: BTreeMap<String, usize>,
-    /// Pairs of attempts that are one operation: told and true, told, true.
+    /// Pairs of spans that are one wish, as attempts, runs behind one attempt or deliveries of one record to one reader: told
+    /// and true, told, true.
     pairs: (usize, usize, usize),
+    /// True pairs by kind; those that are not told, and those that are told and not true.
+    kinds: BTreeMap<String, usize>,
+    apart: BTreeSet<String>,
+    joined: BTreeSet<String>,
+    /// Intervals that do not hold the truth.
+    outside: BTreeSet<String>,
     /// Operations whose number of attempts lies in the interval; all; sum of the widths where there is an upper bound;
     /// how many have one.
     counts: (usize, usize, u32, usize),
@@ -86,44 +94,54 @@ impl Score {
         self.recall.0 += told.len();
         self.recall.1 += held.len();
 
-        // Attempts by their client spans, which both sides name.
-        let known: BTreeSet<String> = case
-            .operations()
-            .flat_map(|operation| operation.attempts().collect::<Vec<_>>())
-            .filter_map(|attempt| attempt.span)
-            .map(|span| case.spans.span(span).id().to_string())
-            .collect();
-        let true_groups = journey.operations.iter().map(|operation| {
-            let spans = operation.attempts.iter().filter_map(|attempt| attempt.client_span);
-            spans.map(|span| span.to_string()).filter(|span| known.contains(span)).collect::<Vec<String>>()
-        });
-        let true_pairs: BTreeSet<(String, String)> = true_groups.flat_map(pairs).collect();
-        let mut told_pairs = BTreeSet::new();
-        for operation in case.operations() {
-            let spans = operation.attempts().filter_map(|attempt| attempt.span);
-            let spans: Vec<String> = spans.map(|span| case.spans.span(span).id().to_string()).collect();
-            let truth = journey.operations.iter().find(|truth| {
-                truth
-                    .attempts
-                    .iter()
-                    .filter_map(|attempt| attempt.client_span)
-                    .any(|span| spans.contains(&span.to_string()))
-            });
-            if let Some(truth) = truth {
-                let (number, count) = (truth.attempts.len() as u32, operation.count());
-                let holds = count.at_least <= number && count.at_most.is_none_or(|most| number <= most);
-                self.counts.0 += usize::from(holds);
-                self.counts.1 += 1;
-                if let Some(most) = count.at_most {
-                    self.counts.2 += most - count.at_least;
-                    self.counts.3 += 1;
-                }
-            }
-            told_pairs.extend(pairs(spans));
+        let told_groups = told_groups(case);
+        let known: BTreeSet<&String> = told_groups.iter().flat_map(|(_, spans)| spans).collect();
+        let mut true_pairs: BTreeMap<(String, String), String> = BTreeMap::new();
+        for (name, mut spans) in true_groups(journey) {
+            spans.retain(|span| known.contains(span));
+            true_pairs.extend(pairs(spans).into_iter().map(|pair| (pair, name.clone())));
         }
-        self.pairs.0 += told_pairs.intersection(&true_pairs).count();
+        let told_pairs: BTreeMap<(String, String), &str> = told_groups
+            .iter()
+            .flat_map(|(name, spans)| pairs(spans.clone()).into_iter().map(move |pair| (pair, *name)))
+            .collect();
+        for (pair, name) in &true_pairs {
+            *self.kinds.entry(name.split(':').next().unwrap().to_owned()).or_default() += 1;
+            if told_pairs.contains_key(pair) {
+                self.pairs.0 += 1;
+            } else {
+                self.apart.insert(format!("seed {seed}, {}: {name}: {} and {}", journey.order_id, pair.0, pair.1));
+            }
+        }
+        for (pair, name) in told_pairs.iter().filter(|(pair, _)| !true_pairs.contains_key(*pair)) {
+            self.joined.insert(format!("seed {seed}, {}: {name}: {} and {}", journey.order_id, pair.0, pair.1));
+        }
         self.pairs.1 += told_pairs.len();
         self.pairs.2 += true_pairs.len();
+        for operation in case.operations() {
+            let spans: Vec<String> =
+                operation.attempts().filter_map(|attempt| attempt.span).map(|row| id(case, row)).collect();
+            let is_it = |truth: &&truth::Operation| {
+                let mut clients = truth.attempts.iter().filter_map(|attempt| attempt.client_span);
+                clients.any(|span| spans.contains(&span.to_string()))
+            };
+            let Some(truth) = journey.operations.iter().find(is_it) else { continue };
+            let (number, count) = (truth.attempts.len() as u32, operation.count());
+            let holds = count.at_least <= number && count.at_most.is_none_or(|most| number <= most);
+            self.counts.0 += usize::from(holds);
+            self.counts.1 += 1;
+            if !holds {
+                self.outside.insert(format!(
+                    "seed {seed}, {}: {count} and {number} of {}",
+                    journey.order_id,
+                    operation.name()
+                ));
+            }
+            if let Some(most) = count.at_most {
+                self.counts.2 += most - count.at_least;
+                self.counts.3 += 1;
+            }
+        }
         self.requests += case.exchanges.len();
         self.bytes += case.exchanges.iter().map(|exchange| exchange.bytes).sum::<u64>();
     }
@@ -174,6 +192,14 @@ impl Score {
         for (name, times) in &self.missed {
             line(format_args!("missed: {times} of {name}"));
         }
+        for (kind, count) in &self.kinds {
+            line(format_args!("pairs: {count} of {kind}"));
+        }
+        for (what, list) in [("apart", &self.apart), ("joined", &self.joined), ("outside", &self.outside)] {
+            for each in list.iter().take(40) {
+                line(format_args!("{what}: {each}"));
+            }
+        }
         for foreign in self.foreign.iter().take(20) {
             line(format_args!("foreign: {foreign}"));
         }
@@ -194,6 +220,60 @@ fn held(world: &World, journey: &Journey) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn id(case: &Case, row: SpanRow) -> String {
+    case.spans.span(row).id().to_string()
+}
+
+/// Spans that are one wish, by what they are.
+fn true_groups(journey: &Journey) -> Vec<(String, Vec<String>)> {
+    let mut groups = Vec::new();
+    let mut handed: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for operation in &journey.operations {
+        let ends: Vec<String> = operation.attempts.iter().map(|attempt| format!("{:?}", attempt.outcome)).collect();
+        let what = format!("{} {}, {}", operation.callee, operation.name, ends.join(" "));
+        let clients = operation.attempts.iter().filter_map(|attempt| attempt.client_span);
+        groups.push((format!("attempts: {what}"), clients.map(|span| span.to_string()).collect()));
+        for attempt in &operation.attempts {
+            let runs = attempt.executions.iter().filter(|run| !run.is_shadow && run.proxy_span.is_none());
+            groups.push((format!("runs: {what}"), runs.map(|run| run.span.to_string()).collect()));
+        }
+    }
+    for delivery in &journey.deliveries {
+        if !matches!(delivery.outcome, DeliveryOutcome::RefusedEarly { .. } | DeliveryOutcome::Killed) {
+            let what = format!("deliveries: {} to {}", delivery.at, delivery.group);
+            handed.entry(what).or_default().push(delivery.span.to_string());
+        }
+    }
+    groups.extend(handed);
+    groups
+}
+
+/// Spans that are told as one wish, by what they are told as.
+fn told_groups(case: &Case) -> Vec<(&'static str, Vec<String>)> {
+    let mut groups = Vec::new();
+    for operation in case.operations() {
+        let clients = operation.attempts().filter_map(|attempt| attempt.span);
+        groups.push(("attempts", clients.map(|row| id(case, row)).collect()));
+        for attempt in operation.attempts() {
+            let is_one = matches!(attempt.spread, Spread::HiddenRetry);
+            let runs: Vec<String> = attempt.executions().map(|run| id(case, run.span)).collect();
+            if is_one {
+                groups.push(("runs", runs));
+            } else {
+                groups.extend(runs.into_iter().map(|run| ("runs", vec![run])));
+            }
+        }
+    }
+    let mut handed: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    let deliveries = case.journey.messages.iter().flat_map(|message| &message.deliveries);
+    for delivery in deliveries.filter(|delivery| delivery.ordinal > 0) {
+        let reader = (&delivery.coordinate, delivery.reader());
+        handed.entry(reader).or_default().extend(delivery.span.map(|row| id(case, row)));
+    }
+    groups.extend(handed.into_values().map(|spans| ("deliveries", spans)));
+    groups
+}
+
 /// Every two of a group, the lesser first.
 fn pairs(mut group: Vec<String>) -> Vec<(String, String)> {
     group.sort();
@@ -203,11 +283,9 @@ fn pairs(mut group: Vec<String>) -> Vec<(String, String)> {
     group.iter().enumerate().flat_map(two).collect()
 }
 
-/// What must hold, and what is reached of the rest today: recall should be at least 0.95, and so should both sides of
-/// grouping.
+/// What must hold: recall and both sides of grouping of at least 0.95.
 #[test]
 fn a_few_random_incidents_are_told_well() {
-    const GROUPING_TODAY: f64 = 0.50;
     let count = std::env::var("HOPSCOPE_SCORE_SEEDS").map_or(Ok(5), |text| text.parse()).expect("a number of seeds");
     for (first, purpose) in [(1, "tuning"), (1_001, "reports")] {
         let score = Score::of(first..first + count);
@@ -218,6 +296,6 @@ fn a_few_random_incidents_are_told_well() {
         assert_eq!(score.counts.0, score.counts.1, "a true number lies outside of its interval: {words}");
         let (precision, recall, _) = score.grouping();
         assert!(score.recall() >= 0.95, "{words}");
-        assert!(precision >= 0.95 && recall >= GROUPING_TODAY, "{words}");
+        assert!(precision >= 0.95 && recall >= 0.95, "{words}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{SpanView, Value};
 
-/// Tries that a span claims. Each counts from 0 at the first try, but for `proxy`, which counts from 1.
+/// Tries that a span claims. Each counts from 0 at the first try, but for `proxy` and `delivery`, which count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// `http.request.resend_count`: sent again for any reason, redirects and logins among them.
@@ -13,6 +13,8 @@ pub struct Claims {
     pub previous: Option<u32>,
     /// `x-envoy-attempt-count` that a proxy added to the request or the response.
     pub proxy: Option<u32>,
+    /// `kafka_deliveryAttempt`, which Spring adds to a record that it hands over again (a captured header).
+    pub delivery: Option<u32>,
 }
 
 impl Claims {
@@ -52,11 +54,18 @@ pub fn claims(span: SpanView<'_>) -> Claims {
             | "http.request.header.x_envoy_attempt_count"
             | "http.response.header.x-envoy-attempt-count"
             | "http.response.header.x_envoy_attempt_count" => &mut claims.proxy,
+            _ if is_delivery(name) => &mut claims.delivery,
             _ => continue,
         };
         *seat = number(value).or(*seat);
     }
     claims
+}
+
+/// Says whether a name is that of Spring's header, in whatever case it was captured.
+fn is_delivery(name: &str) -> bool {
+    let header = name.strip_prefix("messaging.header.");
+    header.is_some_and(|header| header.eq_ignore_ascii_case("kafka_deliveryAttempt"))
 }
 
 /// A number, or a text or list with one.
@@ -100,6 +109,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_captured_header_counts_deliveries() {
+        for name in ["messaging.header.kafka_deliveryAttempt", "messaging.header.kafka_deliveryattempt"] {
+            assert_eq!(of(&[(name, Value::Text("[\"3\"]"))]).delivery, Some(3), "{name}");
+        }
+        assert_eq!(of(&[("kafka_deliveryAttempt.note", Value::Int(3))]), Claims::default());
     }
 
     #[test]

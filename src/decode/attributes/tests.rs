@@ -99,6 +99,24 @@ fn the_newest_of_several_names_that_says_something_counts() {
 }
 
 #[test]
+fn springs_own_observations_are_read_where_all_their_keys_stand() {
+    use Value::Text;
+    let all = [
+        ("method", Text("POST")),
+        ("status", Text("503")),
+        ("outcome", Text("SERVER_ERROR")),
+        ("uri", Text("/charge")),
+        ("exception", Text("ResourceAccessException")),
+    ];
+    let observed = store(&all, &[]);
+    let span = observed.span(SpanRow(0));
+    assert_eq!((http_method(span).as_deref(), http_status(span)), (Some("POST"), Some(503)));
+    assert_eq!(error(span).map(|error| error.class.to_string()).as_deref(), Some("ResourceAccessException"));
+    let some = store(&all[..2], &[]);
+    assert_eq!((http_method(some.span(SpanRow(0))), http_status(some.span(SpanRow(0)))), (None, None));
+}
+
+#[test]
 fn an_environment_is_told_by_the_process() {
     let mut store = SpanStore::default();
     let process = store.process();

@@ -8,15 +8,15 @@
 //! Deliveries of one coordinate to one group (to one service, where no source tells the group) are counted, and failed deliveries over all copies. Refusals of records
 //! that are not due are no deliveries.
 //! # What it is mistaken for
-//! Several groups reading one record, each once; a planned replay.
+//! Several groups reading one record, each once, also where each of them fails; a planned replay.
 //! # Unknown when
 //! The trace store did not answer in full, or headers claim deliveries that no span shows.
 
 use crate::diagnose::{Rule, clear_if_seen};
-use crate::model::journey::{Delivery, DeliveryResult, Fact};
+use crate::model::journey::{Delivery, DeliveryResult, Fact, Message, Remark, Settled};
 use crate::model::verdict::{Confidence, Severity};
 use crate::model::{Case, Finding, SafeText, Signal, Tier, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Deliveries from which on it is a loop.
 const LOOP: usize = 3;
@@ -47,12 +47,15 @@ fn check(case: &Case) -> Verdict {
             let what = format!("record {at} was delivered {} times to {reader}", deliveries.len());
             findings.push(finding(&what, deliveries));
         }
-        let failed: Vec<&Delivery> =
-            real.into_iter().filter(|delivery| delivery.result == DeliveryResult::Failed).collect();
-        if before == findings.len() && failed.len() >= LOOP && message.copies.len() > 1 {
-            let what =
-                format!("{} deliveries failed over {} copies of one message", failed.len(), message.copies.len());
-            findings.push(finding(&what, &failed));
+        if before == findings.len() && message.copies.len() > 1 {
+            for (reader, failed) in lines_of(message, &real) {
+                if failed.len() >= LOOP {
+                    let copies = failed.iter().map(|delivery| &delivery.coordinate).collect::<BTreeSet<_>>().len();
+                    let what =
+                        format!("{} deliveries to {reader} failed over {copies} copies of one message", failed.len());
+                    findings.push(finding(&what, &failed));
+                }
+            }
         }
     }
     if !findings.is_empty() {
@@ -66,6 +69,43 @@ fn check(case: &Case) -> Verdict {
     clear_if_seen(case, &[Signal::Traces])
 }
 
+/// Returns the failed deliveries by the group that was handed the original: a copy on a retry topic is handed to a group of
+/// its own, whose name begins with that of the main group and whose service is the same.
+fn lines_of<'a>(message: &'a Message, real: &[&'a Delivery]) -> BTreeMap<&'a SafeText, Vec<&'a Delivery>> {
+    let original = message.copies.first().map(|copy| &copy.coordinate);
+    let main: BTreeSet<(&SafeText, &SafeText)> = real
+        .iter()
+        .filter(|delivery| Some(&delivery.coordinate) == original)
+        .map(|delivery| (delivery.reader(), &delivery.service))
+        .collect();
+    let mut found: BTreeMap<&SafeText, Vec<&Delivery>> = BTreeMap::new();
+    for delivery in real.iter().filter(|delivery| delivery.result == DeliveryResult::Failed) {
+        let reader = delivery.reader();
+        let of_service: Vec<&SafeText> =
+            main.iter().filter(|(_, service)| **service == delivery.service).map(|(reader, _)| *reader).collect();
+        let begins = |main: &&&SafeText| reader.as_str().starts_with(main.as_str());
+        let line = match of_service.as_slice() {
+            [main] => Some(*main),
+            several => several.iter().filter(begins).max_by_key(|main| main.as_str().len()).copied(),
+        };
+        found.entry(line.unwrap_or(reader)).or_default().push(*delivery);
+    }
+    found
+}
+
+/// Says what befell the consumers meanwhile, as far as their lines tell.
+fn meanwhile(deliveries: &[&Delivery]) -> String {
+    let count = |remark| deliveries.iter().filter(|delivery| delivery.remarks.contains(&remark)).count();
+    let refused = deliveries.iter().filter(|delivery| delivery.settlement.state == Settled::CommitRefused).count();
+    let parts = [
+        (count(Remark::Overran), "overran the poll interval"),
+        (count(Remark::Rebalanced), "during a rebalance"),
+        (refused, "with a refused commit"),
+    ];
+    let said = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    said.collect()
+}
+
 fn finding(what: &str, deliveries: &[&Delivery]) -> Finding {
     let failed = deliveries.iter().filter(|delivery| delivery.result == DeliveryResult::Failed).count();
     let error = deliveries.iter().rev().find_map(|delivery| delivery.error.as_ref());
@@ -76,7 +116,7 @@ fn finding(what: &str, deliveries: &[&Delivery]) -> Finding {
         name: RULE.name,
         severity: Severity::Warn,
         confidence: if exact { Confidence::Confirmed } else { Confidence::Likely },
-        sentence: SafeText::new(&format!("{what}; {failed} failed{error}")),
+        sentence: SafeText::new(&format!("{what}; {failed} failed{error}{}", meanwhile(deliveries))),
         evidence: deliveries.iter().filter_map(|delivery| delivery.span.map(Fact::Span)).collect(),
         refuted_by: SafeText::own("different consumer groups behind the deliveries, or an offset reset for a replay"),
         next: SafeText::own("compare the deliveries' errors; look for rebalances between those that ended well"),

@@ -12,6 +12,7 @@ pub mod dotnet;
 pub mod envoy;
 pub mod faststream;
 pub mod go;
+pub mod grpc;
 pub mod java;
 pub mod kafkajs;
 pub mod lines;

@@ -3,7 +3,9 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::span::{Kind, Link, Span, attribute};
-use super::{aiokafka, batches, dotnet, envoy, faststream, go, java, kafkajs, observation, python, quarkus, sarama};
+use super::{
+    aiokafka, batches, dotnet, envoy, faststream, go, grpc, java, kafkajs, observation, python, quarkus, sarama,
+};
 use crate::world::calls::method_and_route;
 use crate::world::engine::World;
 use crate::world::journey::Journey;
@@ -48,6 +50,9 @@ impl View<'_> {
     }
 
     fn attempt(&self, operation: &Operation, attempt: &Attempt, spans: &mut Vec<Span>) {
+        if self.plan(operation).is_some_and(|plan| plan.rpc) {
+            return self.rpc(operation, attempt, spans);
+        }
         if let (Some(caller), Some(span_id)) = (&operation.caller, attempt.client_span) {
             let mut span = blank(attempt.trace_id, span_id, operation.under, caller.clone(), Kind::Client);
             (span.start_ns, span.end_ns) = (attempt.start_ns, attempt.end_ns);
@@ -64,6 +69,7 @@ impl View<'_> {
                     go::client(&mut span, operation, attempt);
                 }
             }
+            span.attributes.extend(key(operation));
             spans.push(span);
         }
         let proxy = attempt.client_span.and_then(|_| self.proxy_of(operation));
@@ -75,6 +81,34 @@ impl View<'_> {
                 spans.push(span);
             }
             spans.extend(self.server(operation, attempt, execution));
+        }
+    }
+
+    /// An attempt of gRPC; with the first one the span of the whole call.
+    fn rpc(&self, operation: &Operation, attempt: &Attempt, spans: &mut Vec<Span>) {
+        let ends = operation.attempts.first().zip(operation.attempts.last());
+        if let (Some(caller), Some((first, last))) = (&operation.caller, ends)
+            && let (Some(span_id), Some(first_id)) = (attempt.client_span, first.client_span)
+        {
+            let call = grpc::call_id(first_id);
+            if attempt.number == first.number {
+                let mut span = blank(first.trace_id, call, operation.under, caller.clone(), Kind::Client);
+                (span.start_ns, span.end_ns) = (first.start_ns - 20_000, last.end_ns + 20_000);
+                grpc::call(&mut span, operation);
+                spans.push(span);
+            }
+            let mut span = blank(attempt.trace_id, span_id, Some(call), caller.clone(), Kind::Internal);
+            (span.start_ns, span.end_ns) = (attempt.start_ns, attempt.end_ns);
+            grpc::attempt(&mut span, operation, attempt);
+            spans.push(span);
+        }
+        for execution in &attempt.executions {
+            let service = execution.service.clone();
+            let mut span = blank(attempt.trace_id, execution.span, execution.parent, service, Kind::Server);
+            (span.start_ns, span.end_ns) = (execution.start_ns, execution.end_ns);
+            grpc::received(&mut span, operation, execution);
+            span.attributes.push(attribute("order.id", &self.journey.order_id));
+            spans.push(span);
         }
     }
 
@@ -125,6 +159,7 @@ impl View<'_> {
             let number = vec![format_smolstr!("{}", execution.proxy_attempt)];
             span.attributes.push(attribute("http.request.header.x-envoy-attempt-count", number));
         }
+        span.attributes.extend(key(operation));
         // Services of this shop put the order on their server spans.
         span.attributes.push(attribute("order.id", &self.journey.order_id));
         Some(span)
@@ -265,6 +300,11 @@ pub(super) fn blank(trace_id: TraceId, span_id: SpanId, parent: Option<SpanId>, 
         error: false,
         status_description: None,
     }
+}
+
+/// The captured header with an operation's key.
+fn key(operation: &Operation) -> Option<(SmolStr, super::span::Value)> {
+    operation.key.as_ref().map(|key| attribute("http.request.header.idempotency-key", vec![key.clone()]))
 }
 
 /// Method of an operation and the address that is asked for.
