@@ -8,6 +8,7 @@ use crate::export::dead::{self, DeadDocument, LetterDocument, LetterRow};
 use crate::export::queue::{Line, table};
 use crate::export::report::RecordReport;
 use crate::export::{Look, json};
+use crate::investigate::contents;
 use crate::investigate::dead::{Wanted, read_dead, read_letter};
 use crate::model::ask::NoteKind;
 use crate::model::{Coordinate, Dead, SafeText, SourceKind};
@@ -110,7 +111,8 @@ fn show(found: &Dead, place: &Coordinate, look: &Look, out: Out, caught: impl Fn
         out.remark(&format!("{} {what}; hopscope queue record {0} shows it", place.as_str()));
     }
     if !out.is_json() {
-        let text = letter.map_or_else(String::new, |letter| dead::letter(letter, found.at, &look.zone));
+        let text = letter
+            .map_or_else(String::new, |letter| dead::letter(letter, &contents(&letter.record), found.at, &look.zone));
         return out.data(&text, exit);
     }
     let document = LetterDocument {

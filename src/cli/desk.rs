@@ -4,11 +4,13 @@ use crate::investigate::SourceSet;
 use crate::investigate::dead::{Wanted, read_dead};
 use crate::investigate::doctor::{Checkup, examine};
 use crate::investigate::follow::{Asked, blank, follow};
-use crate::investigate::read_now;
+use crate::investigate::{read_now, read_record};
 use crate::model::id::Recognised;
+use crate::model::record::{RecordRead, RecordWanted};
 use crate::model::{Case, Dead, Now, SafeText, Window};
 use crate::tui::engine::{Dealings, Engine};
 use crate::tui::stage::Bell;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -34,13 +36,14 @@ pub struct Desk {
     story: Option<(watch::Receiver<Arc<Case>>, CancellationToken)>,
     present: Option<(watch::Receiver<Option<Arc<Now>>>, CancellationToken)>,
     dead: Option<(watch::Receiver<Option<Arc<Dead>>>, CancellationToken)>,
+    record: Option<(watch::Receiver<Option<Arc<RecordRead>>>, CancellationToken)>,
     checkups: Option<(watch::Receiver<Arc<Vec<Checkup>>>, CancellationToken)>,
 }
 
 impl Desk {
     /// Returns a desk that asks these sources and rings `bell` for each answer.
     pub fn new(sources: SourceSet, threads: Handle, times: Box<dyn Fn() -> Times>, bell: Bell) -> Self {
-        Self { sources, threads, times, bell, story: None, present: None, dead: None, checkups: None }
+        Self { sources, threads, times, bell, story: None, present: None, dead: None, record: None, checkups: None }
     }
 
     /// Rings for every change, and once more when there will be none.
@@ -111,6 +114,21 @@ impl Engine for Desk {
         });
     }
 
+    fn read_record(&mut self, wanted: RecordWanted) {
+        if let Some((_, cancel)) = self.record.take() {
+            cancel.cancel();
+        }
+        let (publish, seen) = watch::channel(None);
+        let (sources, cancel) = (self.sources.clone(), CancellationToken::new());
+        self.ring(seen.clone());
+        self.record = Some((seen, cancel.clone()));
+        self.threads.spawn(async move {
+            // The console writes times in its own zone; here only a remark holds one.
+            let read = read_record(&sources, wanted, &TimeZone::UTC, &cancel).await;
+            publish.send_replace(Some(Arc::new(read)));
+        });
+    }
+
     fn examine(&mut self) {
         self.sources.try_again();
         if let Some((_, cancel)) = self.checkups.take() {
@@ -144,7 +162,10 @@ impl Engine for Desk {
         let story = self.story.iter().map(|(_, cancel)| cancel);
         let present = self.present.iter().map(|(_, cancel)| cancel);
         let dead = self.dead.iter().map(|(_, cancel)| cancel);
-        for cancel in story.chain(present).chain(dead).chain(self.checkups.iter().map(|(_, cancel)| cancel)) {
+        let record = self.record.iter().map(|(_, cancel)| cancel);
+        for cancel in
+            story.chain(present).chain(dead).chain(record).chain(self.checkups.iter().map(|(_, cancel)| cancel))
+        {
             cancel.cancel();
         }
     }
@@ -155,6 +176,14 @@ impl Engine for Desk {
 
     fn present(&self) -> Option<Arc<Now>> {
         self.present.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn record(&self) -> Option<Arc<RecordRead>> {
+        self.record.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn is_reading_record(&self) -> bool {
+        self.record.as_ref().is_some_and(|(seen, _)| seen.has_changed().is_ok())
     }
 
     fn dead(&self) -> Option<Arc<Dead>> {

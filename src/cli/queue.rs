@@ -6,13 +6,14 @@ use super::out::{Failure, Out};
 use super::{settings, signals, verbs};
 use crate::config::keys;
 use crate::export::queue::{
-    self, LagRow, Line, RecordDocument, Table, TransactionRow, group_rows, lag_rows, topic_rows,
+    self, ContentsRow, LagRow, Line, RecordDocument, Table, TransactionRow, group_rows, lag_rows, topic_rows,
 };
 use crate::export::report::RecordReport;
 use crate::export::{Look, json};
-use crate::investigate::SourceSet;
 use crate::investigate::sources::Budgets;
+use crate::investigate::{SourceSet, contents, read_record};
 use crate::model::ask::NoteKind;
+use crate::model::record::{RecordRead, RecordWanted};
 use crate::model::{Ask, Coordinate, Keep, Nanos, Note, QueueState, Rows, ScanFrom, SourceKind, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -29,17 +30,11 @@ struct Asking<'a> {
     look: Look,
 }
 
-/// Which record is wanted.
-enum Wanted {
-    At(Coordinate),
-    Since { topic: String, partition: i32, time: Timestamp },
-}
-
 /// `hopscope queue ...`.
 pub fn run(arguments: &Arguments, verb: &QueueVerb, out: &Out) -> Result<Exit, Failure> {
     let look = settings::look(arguments)?;
     // A mistake in the arguments is told before anybody is asked.
-    let wanted = if let QueueVerb::Record { at } = verb { Some(Wanted::read(at)?) } else { None };
+    let wanted = if let QueueVerb::Record { at } = verb { Some(wanted_of(at)?) } else { None };
     let profile = settings::loaded(arguments)?.profile;
     let runtime = verbs::runtime_of_one()?;
     let _inside = runtime.enter();
@@ -53,7 +48,7 @@ pub fn run(arguments: &Arguments, verb: &QueueVerb, out: &Out) -> Result<Exit, F
             (QueueVerb::Lag { times }, _) => asking.lag(*times).await,
             (QueueVerb::Groups, _) => asking.groups().await,
             (QueueVerb::Topics, _) => asking.topics().await,
-            (QueueVerb::Record { .. }, wanted) => asking.record(&wanted.expect("read above")).await,
+            (QueueVerb::Record { .. }, wanted) => asking.record(wanted.expect("read above"), &cancel).await,
         }
     });
     out.account(&sources);
@@ -170,27 +165,13 @@ impl Asking<'_> {
         self.out.data(&json::write(&Table { schema, at, complete, rows, transactions, notes, exit: exit_code }), exit)
     }
 
-    async fn record(&self, wanted: &Wanted) -> Result<Exit, Failure> {
-        let ask = match wanted {
-            Wanted::At(at) => Ask::Record(at.clone()),
-            Wanted::Since { topic, partition, time } => Ask::ScanRecords {
-                topic: topic.into(),
-                partition: *partition,
-                from: ScanFrom::Time(*time),
-                limit: 1,
-                keep: Keep::default(),
-            },
-        };
-        let (rows, mut notes) = self.ask(&ask).await?;
-        let Rows::Records(records) = rows else { unreachable!("a question about records is answered with records") };
-        let found = records.first();
-        if let Wanted::Since { topic, partition, time } = wanted {
-            notes.retain(|note| note.kind != NoteKind::Truncated);
-            if found.is_none() && notes.is_empty() {
-                let text = format!("{topic}-{partition} holds no record since {}", time.date_clock(&self.look.zone));
-                notes.push(Note { kind: NoteKind::NotFound, text: text.into() });
-            }
+    async fn record(&self, wanted: RecordWanted, cancel: &CancellationToken) -> Result<Exit, Failure> {
+        let RecordRead { record, notes, faults, .. } = read_record(self.sources, wanted, &self.look.zone, cancel).await;
+        if !faults.is_empty() {
+            let exit = self.caught.or(Exit::of_faults(faults.iter()));
+            return Err(Failure::faults(&faults, exit));
         }
+        let found = record.as_ref();
         // Not there is an answer; not seen is none, and neither is what was there once.
         let unseen = |note: &Note| !matches!(note.kind, NoteKind::Remark | NoteKind::NotFound);
         let complete = !notes.iter().any(unseen);
@@ -205,38 +186,39 @@ impl Asking<'_> {
         if self.out.is_json() {
             let record = found.map(RecordReport::of);
             let (schema, exit_code) = ("hopscope/record/1", exit.code());
-            let document = RecordDocument { schema, complete, record, notes: &notes, exit: exit_code };
+            let contents = found.map(|found| ContentsRow::of(&contents(found)));
+            let document = RecordDocument { schema, complete, record, contents, notes: &notes, exit: exit_code };
             return Ok(self.out.data(&json::write(&document), exit));
         }
-        Ok(self.out.data(&found.map_or_else(String::new, |found| queue::record(found, &self.look.zone)), exit))
+        Ok(self.out.data(
+            &found.map_or_else(String::new, |found| queue::record(found, &contents(found), &self.look.zone)),
+            exit,
+        ))
     }
 }
 
-impl Wanted {
-    /// Reads `topic-partition@offset`, or a time in the place of the offset.
-    fn read(text: &str) -> Result<Self, Failure> {
-        if let Some(at) = Coordinate::parse(text) {
-            return Ok(Self::At(at));
-        }
-        let wrong = |what: &str| {
-            let fix = "write it as orders-7@88213, orders-7@2026-05-04T13:00:00Z or orders-7@15m (so long ago)";
-            Failure::mistake("record", what, fix)
-        };
-        let (place, time) = text.split_once('@').ok_or_else(|| wrong(&format!("`{text}` has no offset")))?;
-        // An offset makes the place one that can be read.
-        let at =
-            Coordinate::parse(&format!("{place}@0")).ok_or_else(|| wrong(&format!("`{place}` is no partition")))?;
-        let ago =
-            |ago: std::time::Duration| i64::try_from(ago.as_nanos()).ok().map(|ago| settings::now().plus(Nanos(-ago)));
-        let time = keys::duration(time)
-            .and_then(ago)
-            .or_else(|| {
-                let instant = time.parse::<jiff::Timestamp>().ok()?;
-                i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)
-            })
-            .ok_or_else(|| wrong(&format!("`{time}` is neither an offset nor a time")))?;
-        Ok(Self::Since { topic: at.topic.to_string(), partition: at.partition, time })
+/// Reads `topic-partition@offset`, or a time in the place of the offset.
+fn wanted_of(text: &str) -> Result<RecordWanted, Failure> {
+    if let Some(at) = Coordinate::parse(text) {
+        return Ok(RecordWanted::At(at));
     }
+    let wrong = |what: &str| {
+        let fix = "write it as orders-7@88213, orders-7@2026-05-04T13:00:00Z or orders-7@15m (so long ago)";
+        Failure::mistake("record", what, fix)
+    };
+    let (place, time) = text.split_once('@').ok_or_else(|| wrong(&format!("`{text}` has no offset")))?;
+    // An offset makes the place one that can be read.
+    let at = Coordinate::parse(&format!("{place}@0")).ok_or_else(|| wrong(&format!("`{place}` is no partition")))?;
+    let ago =
+        |ago: std::time::Duration| i64::try_from(ago.as_nanos()).ok().map(|ago| settings::now().plus(Nanos(-ago)));
+    let time = keys::duration(time)
+        .and_then(ago)
+        .or_else(|| {
+            let instant = time.parse::<jiff::Timestamp>().ok()?;
+            i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)
+        })
+        .ok_or_else(|| wrong(&format!("`{time}` is neither an offset nor a time")))?;
+    Ok(RecordWanted::Since { topic: at.topic, partition: at.partition, time })
 }
 
 fn is_complete(notes: &[Note]) -> bool {

@@ -88,6 +88,15 @@ fn tells(trail: &Trail) -> bool {
             || trail.reason.is_some())
 }
 
+/// Reads a single record as a letter; `None` when neither its headers nor the name of its topic tell of a failure. Without the
+/// state of the queues nothing is known of who has read it, and whether its original is still kept.
+pub fn alone(record: &Record, state: Option<&QueueState>) -> Option<Letter> {
+    let empty = QueueState::default();
+    let (topic, records) = (record.coordinate.topic.clone(), vec![record.clone()]);
+    let read = TopicRead { topic, records, older: 0, covered: 1 };
+    sort(state.unwrap_or(&empty), vec![read], state.is_some()).letters.pop()
+}
+
 /// Makes letters of what was read and puts those with one cause together. `has_groups` says whether the state's groups are all
 /// that there are; without them nobody knows who has read what.
 pub fn sort(state: &QueueState, reads: Vec<TopicRead>, has_groups: bool) -> Sorted {

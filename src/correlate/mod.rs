@@ -10,6 +10,7 @@
 mod attempts;
 mod batches;
 mod clocks;
+mod contents;
 mod copies;
 mod counts;
 mod deliveries;
@@ -36,6 +37,7 @@ mod tries;
 mod unplaced;
 mod wording;
 
+pub use contents::contents;
 pub use hunt::{Hunt, Limits, Settings, Step};
 pub use plan::METADATA;
 pub use scope::Fan;

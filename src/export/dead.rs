@@ -3,6 +3,7 @@
 
 use super::queue::{Cells, Line, record as written};
 use super::report::RecordReport;
+use crate::model::contents::Contents;
 use crate::model::dead::{Cohort, KnownBy, Letter, LetterState, LetterTopic, Place, Retryable};
 use crate::model::{Dead, Fault, Note, SafeText, Timestamp};
 use jiff::tz::TimeZone;
@@ -308,12 +309,12 @@ pub fn fields(letter: &Letter, at: Timestamp, zone: &TimeZone) -> Vec<(&'static 
 }
 
 /// Writes a letter and its record for people.
-pub fn letter(letter: &Letter, at: Timestamp, zone: &TimeZone) -> String {
+pub fn letter(letter: &Letter, contents: &Contents, at: Timestamp, zone: &TimeZone) -> String {
     let mut text = String::new();
     for (name, value) in fields(letter, at, zone) {
         writeln!(text, "{name:<12}{}", value.as_str()).expect("a string takes any text");
     }
     text.push('\n');
-    text.push_str(&written(&letter.record, zone));
+    text.push_str(&written(&letter.record, contents, zone));
     text
 }

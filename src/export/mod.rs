@@ -15,6 +15,7 @@ pub mod json;
 pub mod present;
 pub mod queue;
 pub mod raw;
+pub mod record;
 pub mod report;
 pub mod text;
 pub mod waterfall;

@@ -2,10 +2,11 @@
 //! as lines with tabs. What could not be read is absent (`null`, or `-`), never zero. Instants are nanoseconds since 1970,
 //! durations nanoseconds.
 
+use super::record as layout;
 use super::report::RecordReport;
+use crate::model::contents::Contents;
 use crate::model::queue::{Commit, Group, OpenTransaction, Partition, Topic};
 use crate::model::record::{Record, RecordClock};
-use crate::model::text::lines;
 use crate::model::{Nanos, Note, QueueState, SafeText, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -237,10 +238,26 @@ pub struct RecordDocument<'a> {
     pub complete: bool,
     /// The record, when there is one.
     pub record: Option<RecordReport<'a>>,
+    /// What its bytes are.
+    pub contents: Option<ContentsRow>,
     /// Remarks.
     pub notes: &'a [Note],
     /// Exit code.
     pub exit: u8,
+}
+
+/// What the bytes of a record are.
+#[derive(Serialize)]
+pub struct ContentsRow {
+    key: String,
+    value: String,
+}
+
+impl ContentsRow {
+    /// Returns the words for key and value.
+    pub fn of(contents: &Contents) -> Self {
+        Self { key: contents.key.words(), value: contents.value.words() }
+    }
 }
 
 /// Writes a table as lines with tabs between their cells, row by row.
@@ -481,7 +498,7 @@ pub fn transaction(found: &OpenTransaction, zone: &TimeZone) -> String {
 }
 
 /// Writes a record for people.
-pub fn record(record: &Record, zone: &TimeZone) -> String {
+pub fn record(record: &Record, contents: &Contents, zone: &TimeZone) -> String {
     let mut text = format!("{}\n", SafeText::new(&record.coordinate.to_string()).as_str());
     let mut field = |name: &str, value: &str| {
         writeln!(text, "{name:<12}{value}").expect("a string takes any text");
@@ -503,20 +520,18 @@ pub fn record(record: &Record, zone: &TimeZone) -> String {
         field("header", &format!("{}: {}", name.as_str(), header.shown().as_str()));
     }
     match &record.key {
+        Some(key) if contents.key.schema.is_some() => {
+            field("key", &format!("{}: {}", contents.key.words(), SafeText::from_bytes(key).as_str()));
+        }
         Some(key) => field("key", SafeText::from_bytes(key).as_str()),
         None => field("key", "(null)"),
     }
     match &record.value {
         None => field("value", "(null): a tombstone"),
         Some(value) => {
-            field("value", &format!("{} bytes", value.len()));
-            let shown = String::from_utf8_lossy(value);
-            if matches!(shown, std::borrow::Cow::Owned(_)) {
-                writeln!(text, "{}", SafeText::from_bytes(value).as_str()).expect("a string takes any text");
-            } else {
-                for line in lines(&shown) {
-                    writeln!(text, "{}", line.as_str()).expect("a string takes any text");
-                }
+            field("value", &format!("{} bytes, {}", value.len(), contents.value.words()));
+            for line in layout::lines(Some(value), &contents.value) {
+                writeln!(text, "{}", line.as_str()).expect("a string takes any text");
             }
         }
     }

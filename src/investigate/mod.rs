@@ -8,17 +8,24 @@ pub mod dead;
 pub mod doctor;
 pub mod follow;
 pub mod now;
+pub mod record;
 pub mod run;
 pub mod sources;
 
 pub use crate::sources::log::Requests;
 pub use dead::read_dead;
 pub use now::read_now;
+pub use record::read_record;
 pub use run::{Rounds, drive};
 pub use sources::SourceSet;
 
 /// Ends the programs that print secrets, for a process that ends without unwinding.
 pub use crate::sources::secret::end_all as end_programs;
+
+/// Says what the bytes of a record are.
+pub use crate::correlate::contents;
+/// Reads what a record's headers tell of a failure.
+pub use crate::correlate::letters::alone as letter_of;
 
 /// Returns what a person would ask of a rule, by the rule's code.
 pub fn question(code: &str) -> Option<&'static str> {

@@ -1,5 +1,6 @@
 //! A Kafka record as it is stored, headers in their order and with their repeats.
 
+use super::ask::{Fault, Note};
 use super::id::Coordinate;
 use super::text::SafeText;
 use super::time::Timestamp;
@@ -88,6 +89,54 @@ impl Encoding {
     /// Finds one by its name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// Which record is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordWanted {
+    /// The one at a coordinate.
+    At(Coordinate),
+    /// The first one of a partition at or after a time.
+    Since {
+        /// Topic.
+        topic: SmolStr,
+        /// Partition.
+        partition: i32,
+        /// Time, by the clock of the topic's records.
+        time: Timestamp,
+    },
+}
+
+/// What came of reading one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRead {
+    /// What was wanted.
+    pub wanted: RecordWanted,
+    /// The record, when it is there.
+    pub record: Option<Record>,
+    /// The last request that was made for it.
+    pub request: Option<SafeText>,
+    /// Remarks: not written yet, no longer kept, a marker.
+    pub notes: Vec<Note>,
+    /// What failed.
+    pub faults: Vec<Fault>,
+}
+
+impl RecordWanted {
+    /// Returns the topic and the partition.
+    pub fn partition(&self) -> (&str, i32) {
+        match self {
+            Self::At(at) => (&at.topic, at.partition),
+            Self::Since { topic, partition, .. } => (topic, *partition),
+        }
+    }
+}
+
+impl RecordRead {
+    /// Returns a reading that has brought nothing yet.
+    pub fn of(wanted: RecordWanted) -> Self {
+        Self { wanted, record: None, request: None, notes: Vec::new(), faults: Vec::new() }
     }
 }
 

@@ -93,7 +93,7 @@ pub enum Command {
     ZoomIn,
     /// Doubles it.
     ZoomOut,
-    /// Opens the prompt that goes to a time.
+    /// Opens the prompt that goes to a time, or to the record of a partition at an offset or a time.
     Time,
     /// Makes the pane larger.
     Larger,
@@ -191,7 +191,13 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Sort, "sort", &["s"], "show the rows in another order", None),
     entry(Command::ZoomIn, "zoom", &["z"], "half the time around the row under the cursor", None),
     entry(Command::ZoomOut, "zoom-out", &["Z"], "twice the time", None),
-    entry(Command::Time, "time", &["t"], "go to a time: 03:07, +30s, 2026-05-04T13:00:00Z", None),
+    entry(
+        Command::Time,
+        "time",
+        &["t"],
+        "go to a time (03:07, +30s, an instant); on Queues, to the record at an offset or a time",
+        None,
+    ),
     entry(Command::Larger, "larger", &["+"], "a larger pane beside the list", None),
     entry(Command::Smaller, "smaller", &["_"], "a smaller pane, or none", None),
     entry(Command::Privacy, "privacy", &["p"], "hide values on the screen; equal ones look equal", None),

@@ -3,6 +3,7 @@
 use crate::investigate::Requests;
 use crate::investigate::doctor::Checkup;
 use crate::model::id::Recognised;
+use crate::model::record::{RecordRead, RecordWanted};
 use crate::model::{BreakerState, Case, Dead, Now, SafeText, SourceKind, Spent};
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ pub trait Engine {
     /// Starts to read letters.
     fn read_dead(&mut self);
 
+    /// Starts to read a record.
+    fn read_record(&mut self, wanted: RecordWanted);
+
     /// Starts to examine every source.
     fn examine(&mut self);
 
@@ -55,6 +59,12 @@ pub trait Engine {
 
     /// Returns the newest state of the present.
     fn present(&self) -> Option<Arc<Now>>;
+
+    /// Returns the record that was read last.
+    fn record(&self) -> Option<Arc<RecordRead>>;
+
+    /// Says whether a record is being read.
+    fn is_reading_record(&self) -> bool;
 
     /// Returns the newest state of the letters.
     fn dead(&self) -> Option<Arc<Dead>>;

@@ -10,7 +10,8 @@ pub use crate::export::waterfall::Folding;
 use crate::export::waterfall::Waterfall;
 use crate::model::case::Progress;
 use crate::model::id::Recognised;
-use crate::model::{Case, Dead, Now, SafeText, Window};
+use crate::model::record::RecordRead;
+use crate::model::{Case, Dead, Now, QueueState, SafeText, Window};
 use jiff::tz::TimeZone;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -23,6 +24,12 @@ pub struct Facts {
     pub now: Option<Arc<Now>>,
     /// Whether it is being read.
     pub is_reading: bool,
+    /// The queues as the reading before told them.
+    pub earlier: Option<Arc<QueueState>>,
+    /// The record that was read last, for Queues.
+    pub record: Option<Arc<RecordRead>>,
+    /// Whether one is being read.
+    pub is_reading_record: bool,
     /// Letters, once they were asked for.
     pub dead: Option<Arc<Dead>>,
     /// Whether they are being read.
@@ -80,6 +87,9 @@ impl Facts {
         Self {
             now: None,
             is_reading: false,
+            earlier: None,
+            record: None,
+            is_reading_record: false,
             dead: None,
             is_reading_dead: false,
             story: None,
@@ -119,6 +129,13 @@ impl Facts {
             }
         }
         told
+    }
+
+    /// Takes another state of the present. Of the reading before, the queues are kept: two readings make a trend.
+    pub fn take_now(&mut self, now: Arc<Now>) {
+        let before = self.now.take().filter(|before| before.at != now.at).and_then(|before| before.queues.clone());
+        self.earlier = before.or(self.earlier.take());
+        self.now = Some(now);
     }
 
     /// Takes another state of the story.

@@ -7,6 +7,7 @@
 use hopscope::correlate::hunt::{Hunt, Settings};
 use hopscope::model::id::{Recognised, recognise};
 use hopscope::model::journey::{Entry, Ground, Journey, Mark, Outcome, RowKind, Rows, Word, Words};
+use hopscope::model::record::{RecordRead, RecordWanted};
 use hopscope::model::{Case, Dead, Nanos, Now, SafeText, SourceKind, Tier, Timestamp};
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::engine::{Dealings, Engine};
@@ -27,6 +28,7 @@ impl Engine for Told {
 
     fn read_now(&mut self) {}
     fn read_dead(&mut self) {}
+    fn read_record(&mut self, _: RecordWanted) {}
     fn examine(&mut self) {}
 
     fn is_examining(&self) -> bool {
@@ -52,6 +54,12 @@ impl Engine for Told {
         None
     }
     fn is_reading_dead(&self) -> bool {
+        false
+    }
+    fn record(&self) -> Option<Arc<RecordRead>> {
+        None
+    }
+    fn is_reading_record(&self) -> bool {
         false
     }
     fn is_following(&self) -> bool {

@@ -16,7 +16,7 @@ pub fn press(app: &mut App<Shelf>, keys: &str) -> String {
     pressed(app, keys, (80, 24))
 }
 
-fn pressed(app: &mut App<Shelf>, keys: &str, (columns, rows): (u16, u16)) -> String {
+pub fn pressed(app: &mut App<Shelf>, keys: &str, (columns, rows): (u16, u16)) -> String {
     app.take(Input::Resized { columns, rows });
     for press in script(keys).unwrap() {
         app.take(Input::Key(press.event()));

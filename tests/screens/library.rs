@@ -7,8 +7,9 @@ use hopscope::demo::{self, Clock, Options, Running};
 use hopscope::investigate::dead::{Wanted, read_dead};
 use hopscope::investigate::doctor::{Checkup, Finding, Step};
 use hopscope::investigate::follow::{Asked, blank, follow};
-use hopscope::investigate::{Requests, SourceSet, read_now};
+use hopscope::investigate::{Requests, SourceSet, read_now, read_record};
 use hopscope::model::id::Recognised;
+use hopscope::model::record::{RecordRead, RecordWanted};
 use hopscope::model::{BreakerState, Case, Dead, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
 use hopscope::sources::lease::Purse;
 use hopscope::tui::engine::{Dealings, Engine};
@@ -113,6 +114,16 @@ impl Library {
         Arc::clone(read.entry(answers).or_insert_with(tell))
     }
 
+    pub fn record(&self, answers: Answers, wanted: RecordWanted) -> RecordRead {
+        let (sources, cancel) = (self.sources(answers), CancellationToken::new());
+        let mut read = self.runtime.block_on(read_record(&sources, wanted, &jiff::tz::TimeZone::UTC, &cancel));
+        read.request = read.request.map(|request| portless(&request));
+        for fault in &mut read.faults {
+            (fault.asked, fault.came) = (portless(&fault.asked), portless(&fault.came));
+        }
+        read
+    }
+
     pub fn now(&self, answers: Answers) -> Arc<Now> {
         let mut read = self.read.lock().unwrap();
         let tell = || {
@@ -169,6 +180,26 @@ fn still(exchanges: &[Exchange]) -> Vec<Exchange> {
     still
 }
 
+/// What a reading half a minute later could be: seven more records in each partition, and one group that reads on.
+fn later(now: &Now) -> Now {
+    let mut now = now.clone();
+    now.at = now.at.plus(Nanos::from_secs(30));
+    if let Some(queues) = &mut now.queues {
+        let queues = Arc::make_mut(queues);
+        queues.at = queues.at.plus(Nanos::from_secs(30));
+        for partition in queues.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.end = partition.end.map(|end| end + 7);
+            partition.stable = partition.stable.map(|stable| stable + 7);
+        }
+        let groups = queues.groups.iter_mut().filter(|group| group.id == "billing-export");
+        for commit in groups.flat_map(|group| &mut group.commits) {
+            commit.committed = commit.committed.map(|committed| committed + 4);
+        }
+        now.groups = hopscope::investigate::now::groups(queues);
+    }
+    now
+}
+
 /// What a doctor could have found.
 fn checkups() -> Vec<Checkup> {
     let steps = vec![
@@ -194,6 +225,8 @@ pub struct Shelf {
     pub story: Option<Arc<Case>>,
     pub present: Option<Arc<Now>>,
     pub dead: Option<Arc<Dead>>,
+    pub record: Option<Arc<RecordRead>>,
+    pub is_reading_record: bool,
     pub followed: Vec<String>,
     pub limits: Limits,
     pub checkups: Vec<Checkup>,
@@ -206,6 +239,8 @@ impl Shelf {
             story: None,
             present: None,
             dead: None,
+            record: None,
+            is_reading_record: false,
             followed: Vec::new(),
             limits: Limits::default(),
             checkups: checkups(),
@@ -222,11 +257,17 @@ impl Engine for Shelf {
     fn try_again(&mut self) {}
 
     fn read_now(&mut self) {
-        self.present = Some(library().now(self.answers));
+        let now = library().now(self.answers);
+        self.present = Some(if self.present.is_some() { Arc::new(later(&now)) } else { now });
     }
 
     fn read_dead(&mut self) {
         self.dead = Some(library().dead(self.answers));
+    }
+
+    fn read_record(&mut self, wanted: RecordWanted) {
+        self.is_reading_record = self.answers == Answers::NotYet;
+        self.record = (!self.is_reading_record).then(|| Arc::new(library().record(self.answers, wanted)));
     }
 
     fn examine(&mut self) {}
@@ -279,6 +320,14 @@ impl Engine for Shelf {
 
     fn present(&self) -> Option<Arc<Now>> {
         self.present.clone()
+    }
+
+    fn record(&self) -> Option<Arc<RecordRead>> {
+        self.record.clone()
+    }
+
+    fn is_reading_record(&self) -> bool {
+        self.is_reading_record
     }
 
     fn dead(&self) -> Option<Arc<Dead>> {

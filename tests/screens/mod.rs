@@ -10,6 +10,7 @@ mod dead;
 mod emulator;
 mod keys;
 pub mod library;
+mod queues;
 mod tutorial;
 
 use hopscope::model::SafeText;

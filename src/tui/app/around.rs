@@ -27,7 +27,8 @@ impl<E: Engine> App<E> {
 
     /// Returns what can be followed under the cursor, or else whose story is open.
     pub(super) fn identity(&self) -> Option<SafeText> {
-        let own = self.views[self.screen].item().and_then(|item| item.follow.clone());
+        let record = self.record_shown().map(|record| SafeText::new(&record.coordinate.to_string()));
+        let own = record.or_else(|| self.views[self.screen].item().and_then(|item| item.follow.clone()));
         own.or_else(|| {
             let is_story = matches!(self.shown().digit(), '2'..='4');
             let story = self.facts.story.as_ref().filter(|_| is_story);
@@ -249,8 +250,9 @@ impl<E: Engine> App<E> {
     /// Returns the command that gives what this screen shows.
     pub(super) fn command(&self) -> SafeText {
         let anchor = self.facts.story.as_ref().map(|story| story.anchor.identity.clone());
+        let shown = self.record_shown().map(|record| Identity::Record(record.coordinate.clone()));
         let under = self.views[self.screen].item().and_then(|item| item.follow.as_ref());
-        let record = under.and_then(|id| recognise(id.as_str())).map(|found| found.identity);
+        let record = shown.or_else(|| under.and_then(|id| recognise(id.as_str())).map(|found| found.identity));
         let letter = self.views[self.screen].item().and_then(|item| letter_of(&self.facts, item));
         let verb = match (self.shown().digit(), &anchor) {
             ('2' | '3', Some(id)) => format!("follow {}", quoted(&id.to_string())),
@@ -316,6 +318,9 @@ impl<E: Engine> App<E> {
 
     /// The text of the line, or the value of the record.
     fn value(&self) -> Option<SafeText> {
+        if let Some(record) = self.record_shown() {
+            return record.value.as_ref().map(|value| SafeText::from_bytes(value));
+        }
         if let Some(letter) = self.views[self.screen].item().and_then(|item| letter_of(&self.facts, item)) {
             return letter.record.value.as_ref().map(|value| SafeText::from_bytes(value));
         }

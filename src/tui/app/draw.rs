@@ -294,6 +294,7 @@ impl<E: Engine> App<E> {
             Kind::Filter => "/",
             Kind::Go => ":",
             Kind::Note => "note ",
+            Kind::Time if self.shown().digit() == '5' => "record at ",
             Kind::Time => "time ",
         };
         let mut stripe = Stripe::of(sign, Role::Focus)
@@ -304,6 +305,7 @@ impl<E: Engine> App<E> {
             Kind::Filter => "  Enter keeps, Esc shows everything".to_owned(),
             Kind::Go => format!("  {}", prompt.says()),
             Kind::Note => "  Enter pins the row with this note".to_owned(),
+            Kind::Time if self.shown().digit() == '5' => "  an offset, +1, -1, 15m ago, 03:07 or an instant".to_owned(),
             Kind::Time => "  03:07, 03:07:02.5, +30s, -5m or an instant".to_owned(),
         };
         stripe.push(says, Role::Dim);

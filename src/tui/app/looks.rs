@@ -157,7 +157,7 @@ impl<E: Engine> App<E> {
 }
 
 /// Reads a time of the day of `first`, an instant, or a distance from `under`.
-fn read(typed: &str, first: Timestamp, under: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
+pub(super) fn read(typed: &str, first: Timestamp, under: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
     if let Some((sign, rest)) =
         typed.strip_prefix('+').map(|rest| (1, rest)).or(typed.strip_prefix('-').map(|rest| (-1, rest)))
     {

@@ -4,6 +4,7 @@
 //! it waits for nothing, knows no clock and does no input or output, so a test drives it with keys and looks at cells.
 
 mod around;
+mod at;
 mod draw;
 mod looks;
 pub mod menu;
@@ -166,6 +167,7 @@ impl<E: Engine> App<E> {
         self.engine.is_following()
             || self.engine.is_reading()
             || self.engine.is_reading_dead()
+            || self.engine.is_reading_record()
             || self.engine.is_examining()
     }
 
@@ -200,9 +202,12 @@ impl<E: Engine> App<E> {
                 self.facts.tell(Some(story));
             }
         }
-        if present.is_some() {
-            self.facts.now = present;
+        if let Some(present) = present {
+            self.facts.take_now(present);
         }
+        self.facts.is_reading_record = self.engine.is_reading_record();
+        // While another one is being read, the one before says nothing.
+        self.facts.record = self.engine.record();
         if let Some(dead) = self.engine.dead() {
             self.facts.dead = Some(dead);
         }
@@ -326,12 +331,16 @@ impl<E: Engine> App<E> {
             }
             Command::Sort => (self.shown().orders().len() < 2).then_some("the rows of this screen have one order"),
             Command::ZoomOut if self.facts.zoom.is_none() => Some("all of the time is shown"),
+            Command::Time if self.shown().digit() == '5' => {
+                self.partition().is_none().then_some("a time leads to a record of a partition, and this row is none")
+            }
             Command::ZoomIn | Command::ZoomOut | Command::Time => {
                 (!has_times()).then_some("the rows of this screen have no times")
             }
             Command::Larger | Command::Smaller => (self.size.0 < draw::PANES)
                 .then_some("panes stand side by side from 100 columns on; {describe} describes a row"),
             Command::Undo => self.undo.is_empty().then_some("the view is as it was at the start"),
+            Command::Follow if self.record_shown().is_some() => None,
             Command::Follow | Command::NextSame | Command::PreviousSame => {
                 under.and_then(|item| item.follow.as_ref()).is_none().then_some("there is no identity under the cursor")
             }

@@ -70,6 +70,7 @@ impl<E: Engine> App<E> {
             }
             (Typed::Left, _) | (Typed::Done, Kind::Filter) => {}
             (Typed::Done, Kind::Note) => self.pin(&draft),
+            (Typed::Done, Kind::Time) if self.shown().digit() == '5' => self.go_to_record(&draft),
             (Typed::Done, Kind::Time) => self.go_to_time(&draft),
             (Typed::Done, Kind::Go) => {
                 match act {
@@ -188,7 +189,9 @@ impl<E: Engine> App<E> {
             Command::Suspend => self.wish = Some(Wish::Suspend),
             Command::Repaint => self.wish = Some(Wish::Repaint),
             Command::Follow => {
-                if let Some(id) = self.views[self.screen].item().and_then(|item| item.follow.clone()) {
+                let record = self.record_shown().map(|record| SafeText::new(&record.coordinate.to_string()));
+                let under = self.views[self.screen].item().and_then(|item| item.follow.clone());
+                if let Some(id) = record.or(under) {
                     self.follow_text(&id);
                 }
             }
@@ -291,7 +294,12 @@ impl<E: Engine> App<E> {
                 self.go(self.last);
                 self.run(command);
             }
-            Some(_) => self.detail = Some(Detail { top: 0, form: Form::Described }),
+            Some(subject) => {
+                self.detail = Some(Detail { top: 0, form: Form::Described });
+                if matches!(subject, Subject::Commit(..)) {
+                    self.read_next();
+                }
+            }
             None => {}
         }
     }

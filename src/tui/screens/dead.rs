@@ -1,8 +1,8 @@
 //! Dead: letters of retry topics, dead-letter topics and quarantine: by cause, each letter, the topics they stand in.
 
 use super::describe::{self, field, title};
-use super::raw;
 use super::{Item, Room, Screen, Subject, hash, role_of};
+use super::{raw, record};
 use crate::export::dead::{attempts, fields};
 use crate::model::dead::{Cohort, KnownBy, Letter, LetterState, LetterTopic, Place};
 use crate::model::journey::Mark;
@@ -326,7 +326,7 @@ fn describe_letter(dead: &model::Dead, letter: &Letter, facts: &Facts) -> Vec<St
     lines.push(field("follow", letter.follow()));
     lines.push(field("again", format!("hopscope dead show {}", letter.record.coordinate)));
     lines.push(Stripe::default());
-    describe::record(&letter.record, facts, &mut lines);
+    record::record(&letter.record, facts, &mut lines);
     lines
 }
 

@@ -1,15 +1,16 @@
 //! Everything known about one row, as lines to be wrapped.
 
 use super::story::{finding_of, severity_role};
-use super::{Subject, role_of};
+use super::{Subject, record, role_of};
 use crate::export::present::light_word;
 use crate::export::waterfall::{Bar, BarKind, Tree};
 use crate::export::why::{self, Why};
 use crate::model::journey::{Fact, Row};
 use crate::model::lines::LineRow;
 use crate::model::queue::{OpenTransaction, QueueState};
+use crate::model::trend::Trend;
 use crate::model::verdict::{Finding, Severity};
-use crate::model::{Case, Fault, Nanos, Node, Note, Now, Record, SafeText, SpanRow, Verdict, text};
+use crate::model::{Case, Fault, Nanos, Node, Note, Now, SafeText, SpanRow, Verdict, text};
 use crate::tui::command::Command;
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
@@ -239,7 +240,7 @@ fn row(case: &Case, row: &Row<'_>, facts: &Facts) -> Vec<Stripe> {
         Some(Fact::Line(at)) => line(case, at, facts, &mut lines),
         Some(Fact::Record(at)) => {
             if let Some(found) = case.records.get(at as usize) {
-                record(found, facts, &mut lines);
+                record::record(found, facts, &mut lines);
             }
         }
         Some(Fact::Queue) | None => {}
@@ -294,7 +295,7 @@ fn span(case: &Case, at: SpanRow, facts: &Facts, lines: &mut Vec<Stripe>) {
 }
 
 /// A name and a value that may hold several lines.
-fn pair(facts: &Facts, name: &str, value: &str, lines: &mut Vec<Stripe>) {
+pub(super) fn pair(facts: &Facts, name: &str, value: &str, lines: &mut Vec<Stripe>) {
     for (at, part) in text::lines(value).take(MOST).enumerate() {
         let mut stripe = Stripe::of("  ", Role::Dim);
         if at == 0 {
@@ -322,34 +323,6 @@ fn line(case: &Case, at: LineRow, facts: &Facts, lines: &mut Vec<Stripe>) {
     }
 }
 
-pub(super) fn record(record: &Record, facts: &Facts, lines: &mut Vec<Stripe>) {
-    let shown = |bytes: Option<&bytes::Bytes>| {
-        bytes.map_or_else(|| SafeText::own("(null)"), |bytes| SafeText::from_bytes(bytes))
-    };
-    lines.push(title(format!("record {}", record.coordinate)));
-    lines.push(field("written", format!("{} ({:?})", record.timestamp.date_clock(&facts.zone), record.clock)));
-    lines.push(field("key", facts.value(shown(record.key.as_ref()))));
-    for header in record.headers.iter().take(MOST) {
-        pair(facts, SafeText::from_bytes(&header.key).as_str(), header.shown().as_str(), lines);
-    }
-    lines.push(title("value"));
-    match record.value.as_ref().map(|value| (value, std::str::from_utf8(value))) {
-        None => lines.push(Stripe::of("(null: a tombstone)", Role::Dim)),
-        Some((value, Err(_))) => {
-            lines.push(Stripe::of(format!("{} bytes, not UTF-8", value.len()), Role::Dim));
-            let head = SafeText::from_bytes(&value[..value.len().min(4096)]);
-            lines.push(Stripe::of(facts.value(head), Role::Text));
-        }
-        Some((_, Ok(value))) => {
-            lines.extend(text::lines(value).take(MOST).map(|part| Stripe::of(facts.value(part), Role::Text)));
-            let more = value.lines().count().saturating_sub(MOST);
-            if more > 0 {
-                lines.push(Stripe::of(format!("and {more} more lines; hopscope follow -o json shows all"), Role::Dim));
-            }
-        }
-    }
-}
-
 /// Lists rows that repeat.
 pub fn repeats<'a>(rows: impl Iterator<Item = Row<'a>>, facts: &Facts) -> Vec<Stripe> {
     let line = |row: Row<'_>| {
@@ -363,7 +336,7 @@ pub fn repeats<'a>(rows: impl Iterator<Item = Row<'a>>, facts: &Facts) -> Vec<St
 }
 
 /// Describes where a group stands in a partition, and which record of the story stands there too.
-pub fn commit(queues: &QueueState, story: Option<&Case>, group: usize, at: usize) -> Vec<Stripe> {
+pub fn commit(queues: &QueueState, facts: &Facts, group: usize, at: usize) -> Vec<Stripe> {
     let Some(group) = queues.groups.get(group) else { return Vec::new() };
     let Some(commit) = group.commits.get(at) else { return Vec::new() };
     let number = |value: Option<i64>| value.map_or_else(|| "not known".to_owned(), |value| value.to_string());
@@ -389,6 +362,14 @@ pub fn commit(queues: &QueueState, story: Option<&Case>, group: usize, at: usize
         }
         None => lines.push(field("lag", "cannot tell: an offset is not known")),
     }
+    let earlier = facts.earlier.as_deref();
+    match earlier.and_then(|before| Trend::of(before, queues, group, commit)) {
+        Some(trend) => {
+            lines.push(field("trend", trend.words()));
+            lines.push(field("verdict", format!("{}: {}", trend.standing().words(), trend.because())));
+        }
+        None => lines.push(field("trend", facts.told("cannot tell from one reading; {refresh} takes another one"))),
+    }
     let held_back = |found: &&OpenTransaction| found.topic == commit.topic && found.partition == commit.partition;
     for found in queues.transactions.iter().filter(held_back) {
         let id = found.transactional_id.as_deref().unwrap_or("not visible to this user");
@@ -403,6 +384,7 @@ pub fn commit(queues: &QueueState, story: Option<&Case>, group: usize, at: usize
     for fault in group.fault.iter().chain(held.and_then(|held| held.fault.as_ref())) {
         lines.push(Stripe::of(fault.as_str(), Role::Error));
     }
+    let story = facts.story.as_deref();
     if let Some((record, found)) = story.and_then(|case| why::of_partition(case, &commit.topic, commit.partition)) {
         lines.push(field("holds", format!("record {record} of this story")));
         path(Some(&found), &mut lines);

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod now;
 pub mod queues;
 pub mod raw;
+pub mod record;
 pub mod sources;
 pub mod story;
 pub mod trace;

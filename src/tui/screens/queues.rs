@@ -1,10 +1,11 @@
 //! Queues: each consumer group with its partitions: where it stands, what it has before it, and who reads it.
 
 use super::hash;
-use super::{Item, Room, Screen, Subject, describe};
+use super::{Item, Room, Screen, Subject, describe, raw, record};
 use crate::model::journey::Mark;
 use crate::model::now::GroupLag;
 use crate::model::queue::{Commit, Group, QueueState};
+use crate::model::trend::{Standing, Trend};
 use crate::model::{Coordinate, SafeText};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
@@ -86,7 +87,10 @@ impl Screen for Queues {
             Subject::Commit(group, at) => {
                 let group = queues.groups.get(group);
                 let found = group.and_then(|group| Some((group, group.commits.get(at)?)));
-                found.map_or_else(Stripe::default, |(group, commit)| partition(queues, group, commit, item.mark, room))
+                found.map_or_else(Stripe::default, |(group, commit)| {
+                    let trend = facts.earlier.as_deref().and_then(|before| Trend::of(before, queues, group, commit));
+                    partition(queues, (group, commit), trend, item.mark, room)
+                })
             }
             _ => Stripe::default(),
         }
@@ -95,10 +99,26 @@ impl Screen for Queues {
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
         match item.subject {
             Subject::Commit(group, at) => {
-                state(facts).map_or_else(Vec::new, |queues| describe::commit(queues, facts.story.as_deref(), group, at))
+                let Some(queues) = state(facts) else { return Vec::new() };
+                let mut lines = describe::commit(queues, facts, group, at);
+                if let Some(commit) = queues.groups.get(group).and_then(|group| group.commits.get(at)) {
+                    lines.push(Stripe::default());
+                    record::of_partition(facts, (&commit.topic, commit.partition), &mut lines);
+                }
+                lines
             }
             subject => describe::present(facts, subject),
         }
+    }
+
+    fn raw(&self, facts: &Facts, item: &Item) -> Option<Vec<Stripe>> {
+        let Subject::Commit(group, at) = item.subject else { return None };
+        let commit = state(facts)?.groups.get(group)?.commits.get(at)?;
+        let read = facts.record.as_ref()?;
+        let record = read.record.as_ref().filter(|_| read.wanted.partition() == (&commit.topic, commit.partition))?;
+        let mut lines = vec![describe::title(format!("bytes of record {}", record.coordinate)), Stripe::default()];
+        raw::record_bytes(&mut lines, record);
+        Some(lines)
     }
 
     fn orders(&self) -> &'static [&'static str] {
@@ -139,7 +159,13 @@ fn mark_of(queues: &QueueState, commit: &Commit) -> Mark {
     }
 }
 
-fn partition(queues: &QueueState, group: &Group, commit: &Commit, mark: Mark, room: Room) -> Stripe {
+fn partition(
+    queues: &QueueState,
+    (group, commit): (&Group, &Commit),
+    trend: Option<Trend>,
+    mark: Mark,
+    room: Room,
+) -> Stripe {
     let number = |value: Option<i64>| SafeText::new(&value.map_or_else(|| "?".to_owned(), |value| value.to_string()));
     let held = queues.partition(&commit.topic, commit.partition);
     let lag = queues.lag(commit);
@@ -148,7 +174,7 @@ fn partition(queues: &QueueState, group: &Group, commit: &Commit, mark: Mark, ro
         Some(lag) if group.is_lag_at_most() && lag.records > 0 => SafeText::new(&format!("<={}", lag.records)),
         _ => number(lag.map(|lag| lag.records)),
     };
-    let name = (room.width / 3).clamp(14, 40);
+    let name = (room.width / 3).saturating_sub(4).clamp(14, 40);
     let mut stripe = Stripe::of(format!("  {} ", mark.sign()), role)
         .cell(&SafeText::new(&format!("{}-{}", commit.topic, commit.partition)), name, Align::Left, Role::Text)
         .cell(&shown, 8, Align::Right, role)
@@ -156,6 +182,9 @@ fn partition(queues: &QueueState, group: &Group, commit: &Commit, mark: Mark, ro
         .cell(&number(commit.committed), 9, Align::Right, Role::Text)
         .and(" of ", Role::Dim)
         .cell(&number(held.and_then(|held| held.end)), 9, Align::Left, Role::Text);
+    if let Some(trend) = trend.filter(|trend| trend.standing() != Standing::UpToDate) {
+        stripe.push(format!(" {}: {} ", trend.way().word(), trend.standing().words()), Role::Info);
+    }
     if let Some(lag) = lag {
         if lag.lost > 0 {
             stripe.push(format!(" {} lost to retention", lag.lost), Role::Error);
