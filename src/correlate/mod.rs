@@ -24,6 +24,7 @@ mod layers;
 mod leads;
 pub mod letters;
 mod messages;
+mod partly;
 mod plan;
 mod reads;
 mod retries;

@@ -5,6 +5,7 @@ use super::entries::{self, Entries, Member};
 use super::index::Index;
 use super::labels;
 use super::leads::{self, Leads, Shapes};
+use super::partly::{self, Part};
 use super::reads;
 use crate::model::lines::LineRow;
 use crate::model::why::{Node, Paths, Relation, Strength};
@@ -202,6 +203,9 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         entries.lift(&mut scope.paths);
         scope.ledger.extend(entries.ledger(rows, id));
     }
+    let parts = partly::parts(rows.spans, rows.index, &scope.spans);
+    let untold = parts.iter().filter(|part| !shapes[part.number as usize].told);
+    scope.ledger.extend(untold.map(Part::entry));
     let labels = labels::ledger(rows, &scope);
     scope.ledger.extend(labels);
     scope
@@ -351,7 +355,8 @@ fn grow(rows: Rows<'_>, scope: &mut Scope, shapes: &mut [TraceShape<'_>], grown:
             // The rest of the trace is its context, without the messages of others.
             let above: BTreeSet<u32> = rows.index.ancestors(seed).chain([seed]).collect();
             let mut descended = vec![false; rows.spans.len()];
-            for root in &shape.roots {
+            // What handles the record of another stays out, also where nothing is above it.
+            for root in shape.roots.iter().filter(|root| above.contains(root) || !is_foreign(rows, scope, **root)) {
                 let keep = |row| !is_foreign(rows, scope, row) || above.contains(&row);
                 let context = subtree(rows, *root, &mut descended, keep);
                 found.extend(context.into_iter().map(|row| (row, grown.edges.same_trace)));
