@@ -9,17 +9,19 @@ use super::scope::{Rows, Scope};
 use crate::model::why::{Relation, Strength};
 use crate::model::{Coordinate, NotFollowed, Record, SafeText};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Values shorter than this say too little to be equal by descent, in bytes.
 const POOR: usize = 16;
 
-/// What two records have in common when one is the other's copy.
-type Content<'a> = (&'a Bytes, &'a Bytes);
+/// What two records have in common when one is the other's copy: key and value, JSON as what it says, since programs write
+/// what they have read in their own way.
+type Content<'a> = (&'a Bytes, Cow<'a, [u8]>);
 
 fn content(record: &Record) -> Option<Content<'_>> {
     let (key, value) = (record.key.as_ref()?, record.value.as_ref()?);
-    (value.len() >= POOR).then_some((key, value))
+    (value.len() >= POOR).then(|| (key, reads::meaning(value)))
 }
 
 /// Says whether scans keep what is keyed like this record: a copy of it can be told by its content.

@@ -49,6 +49,7 @@ impl Leads {
         for line in rows.lines.iter() {
             let coordinates: Vec<Coordinate> = reads::line_coordinates(line).collect();
             if !coordinates.is_empty()
+                && !reads::tells_position(line.text())
                 && let Some(pointer) = reads::line_pointer(line)
             {
                 said.push(Said { line: line.row(), pointer, coordinates });
@@ -102,7 +103,8 @@ impl Leads {
             }
             for (trace, all) in traces {
                 let why = || SafeText::new(&format!("a log line that names {at} belongs to it"));
-                let leads = |said: &&Said| said.is_about(at) && self.is_one_story(said, rows);
+                let leads =
+                    |said: &&Said| said.is_about(at) && self.is_one_story(said, rows) && !is_of_another(rows, said, at);
                 let leading: Vec<&Said> = all.into_iter().filter(leads).collect();
                 if leading.is_empty() || count > rows.fan.few as usize {
                     if !scope.traces.contains_key(&trace) {
@@ -250,6 +252,13 @@ fn lead(rows: Rows<'_>, scope: &mut Scope, shapes: &Shapes<'_>, line: Node, poin
         scope.paths.add(Node::Span(SpanRow(*row)), line, edge);
     }
     found
+}
+
+/// Says whether a line was written while another record of the topic was handled: then it only mentions this one.
+fn is_of_another(rows: Rows<'_>, said: &Said, at: &Coordinate) -> bool {
+    let own = said.pointer.span.and_then(|span| rows.index.find_in(rows.spans, said.pointer.trace, span));
+    let mut around = own.into_iter().flat_map(|own| std::iter::once(own).chain(rows.index.ancestors(own)));
+    around.find_map(|row| rows.index.coordinate(row)).is_some_and(|other| other.topic == at.topic && other != at)
 }
 
 /// Returns the span of a consumer of the topic that a line was written in, where the span names no record.

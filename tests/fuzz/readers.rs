@@ -285,6 +285,8 @@ pub fn ids(bytes: &[u8]) {
     {
         assert!(text.contains(id), "`{id}` is not in `{text}`");
     }
+    let meant = tokens::meaning(bytes).into_owned();
+    assert_eq!(tokens::meaning(&meant).as_ref(), meant, "what is in order stays as it is");
     if let Some(found) = recognise(&text) {
         let shown = found.identity.to_string();
         let again = recognise(&shown).map(|found| found.identity.to_string());

@@ -139,6 +139,24 @@ fn the_records_that_a_batch_wrote_are_not_taken_for_those_of_one_record_in_it() 
     assert!(case.journey.messages.iter().all(|message| message.copies[0].coordinate == at("refunds-0@7")));
 }
 
+/// A client tells where it goes on reading while it hands over another record; a program mentions the record before.
+#[test]
+fn a_line_written_while_another_record_was_handled_leads_nowhere() {
+    for words in
+        ["[Consumer clientId=c] Seeking to offset 7 for partition refunds-0", "skipped refunds-0@7 and went on"]
+    {
+        let mut world = batch(false);
+        world.spans[3] =
+            span(BATCH, 1, 0, "ledger", SpanKind::Consumer, 100, 50).topic("refunds", 0, 8).group("ledger");
+        for anchor in anchors() {
+            let case = saying(world.clone(), words).case(&anchor);
+            assert!(!has(&case, BATCH) && missed(&case), "{words}, {anchor}: {:?}", case.aliases);
+        }
+    }
+    let seeking = saying(batch(false), "[Consumer clientId=c] Seeking to offset 7 for partition refunds-0");
+    assert!(!has(&seeking.case("refunds-0@7"), BATCH), "a position says nothing of what was handled");
+}
+
 #[test]
 fn a_record_that_lines_of_very_many_traces_name_leads_to_none_of_them() {
     let crowd = |count: u64| {

@@ -127,6 +127,9 @@ fn letter(change: impl Fn(&mut Record)) -> World {
 fn a_copy_without_headers_is_told_by_its_content_and_is_no_more_than_scoped() {
     let case = letter(|_| {}).case("orders-0@7");
     assert_eq!(case.journey.outcome, Outcome::DeadLettered);
+    // What was read was written in another way.
+    let spaced = letter(|copy| copy.value = Some(r#"{"cents": 1200, "orderId": "o-1"}"#.into())).case("orders-0@7");
+    assert_eq!(spaced.journey.outcome, Outcome::DeadLettered);
     let copy = &case.journey.messages[0].copies[1];
     assert_eq!(
         (copy.role, copy.tier, copy.origin.as_ref()),

@@ -63,6 +63,14 @@ pub fn spellings(at: &Coordinate) -> Vec<SmolStr> {
     ]
 }
 
+/// Says whether a text tells where a client goes on reading, in the words of Kafka's Java client: it names a position, and
+/// whatever was worked on meanwhile is another record.
+pub fn tells_position(text: &str) -> bool {
+    const WORDS: &[&str] =
+        &["Seeking to ", "Resetting offset ", "Setting offset ", "Fetch position ", "Resetting the last seen epoch "];
+    WORDS.iter().any(|words| text.contains(words))
+}
+
 fn keep(found: &mut Vec<Coordinate>, at: Coordinate) {
     if !found.contains(&at) {
         found.push(at);
@@ -167,6 +175,13 @@ mod tests {
         ] {
             check(text, &[]);
         }
+    }
+
+    #[test]
+    fn positions_are_no_records_that_were_worked_on() {
+        let of_client = "[Consumer clientId=c-1, groupId=g] Seeking to offset 88213 for partition eu.orders-3";
+        assert!(tells_position(of_client) && tells_position("Resetting offset for partition orders-3 to position 5"));
+        assert!(!tells_position("could not seek refunds for eu.orders-3@88213"));
     }
 
     proptest! {

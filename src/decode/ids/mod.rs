@@ -16,9 +16,10 @@ use super::instrumentation::{self, MessageId};
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Identifier, NamedKind, Record, SpanId, TraceId};
-pub use coordinates::{coordinates, spellings};
+pub use coordinates::{coordinates, spellings, tells_position};
 use names::Meaning;
 use smol_str::SmolStr;
+use std::borrow::Cow;
 pub use wanted::{Wanted, effect_key, wanted};
 
 /// Where in its row an identifier stands.
@@ -291,6 +292,19 @@ pub fn contains_token(text: &str, id: &str) -> bool {
             !text[..at].chars().next_back().is_some_and(joins)
                 && !text[at + id.len()..].chars().next().is_some_and(joins)
         })
+}
+
+/// Returns what two texts have in common that say the same: JSON without its spaces and with its names in order, other
+/// bytes as they are.
+pub fn meaning(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.len() > LONGEST_BODY || !bytes.starts_with(b"{") {
+        return Cow::Borrowed(bytes);
+    }
+    let read: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    read.map_or(Cow::Borrowed(bytes), |mut value| {
+        value.sort_all_objects();
+        Cow::Owned(value.to_string().into_bytes())
+    })
 }
 
 /// Counts the words of a text that are written like an id: with the same length and the same signs in the same places. A

@@ -244,3 +244,11 @@ fn words_that_are_written_like_an_id_are_counted() {
     assert_eq!(alike(summary, "msg-0018"), 3, "one is shorter, in one the sign stands elsewhere");
     assert_eq!((alike("nothing here", "msg-0018"), alike("", "msg-0018"), alike("msg-0018.", "msg-0018")), (0, 0, 1));
 }
+
+#[test]
+fn json_that_says_the_same_means_the_same() {
+    let same = |a: &str, b: &str| meaning(a.as_bytes()) == meaning(b.as_bytes());
+    assert!(same(r#"{"a":1,"b":[2,{"d":1,"c":null}]}"#, r#"{ "b": [2, {"c": null, "d": 1}], "a": 1 }"#));
+    assert!(!same(r#"{"a":1}"#, r#"{"a":"1"}"#) && !same(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
+    assert!(!same("{a: 1}", "{a:1}"), "what is no JSON is bytes");
+}
