@@ -28,10 +28,13 @@ pub struct Rule {
 /// All rules, by code.
 pub const RULES: &[Rule] = &[
     rules::nested_layers::RULE,
+    rules::hidden_retries::RULE,
     rules::redelivery_loop::RULE,
     rules::repeated_effect::RULE,
     rules::quarantine::RULE,
     rules::retry_wait::RULE,
+    rules::outlived::RULE,
+    rules::clock_skew::RULE,
     rules::incomplete::RULE,
 ];
 

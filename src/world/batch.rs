@@ -182,7 +182,7 @@ impl World {
                     topic: topic.clone(),
                     partition: Some(at.partition),
                     event,
-                    key: record.key.clone().unwrap_or_default(),
+                    key: headers::key_after_hop(&hop),
                     value: record.value.clone().unwrap_or_default(),
                     headers,
                     service: plan.service.clone(),

@@ -339,7 +339,7 @@ impl Turn<'_> {
             topic,
             partition: Some(self.at.partition),
             event: self.event.clone(),
-            key: self.record.key.clone().unwrap_or_default(),
+            key: headers::key_after_hop(hop),
             value: if is_pointer { Vec::new() } else { self.record.value.clone().unwrap_or_default() },
             headers,
             service: scope.service.clone(),

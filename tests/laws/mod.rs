@@ -7,6 +7,7 @@ mod holds;
 mod leads;
 mod metamorphic;
 mod observed;
+mod pairs;
 mod partly;
 mod paths;
 mod search;

@@ -45,6 +45,8 @@ pub enum Family {
     Rebus,
     /// Watermill.
     Watermill,
+    /// Uber's `uForwarder`, which writes a protobuf message into the key and no header.
+    Uforwarder,
     /// Names that a program made up.
     Homegrown,
     /// Nothing is added: Sarama, kafkajs, librdkafka, `FastStream`.
@@ -96,13 +98,39 @@ pub fn after_hop(hop: &Hop<'_>) -> Vec<Header> {
         Family::Rebus => (texts::made(texts::REBUS, hop), false),
         Family::Watermill => (texts::made(texts::WATERMILL, hop), false),
         Family::Homegrown => (texts::made(texts::HOMEGROWN, hop), false),
-        Family::None => (Vec::new(), false),
+        Family::Uforwarder | Family::None => (Vec::new(), false),
     };
     if is_in_front {
         added.extend(kept);
         return added;
     }
     kept.chain(added).collect()
+}
+
+/// Key of the copy that a hop makes: that of the record, but for a framework that keeps its own notes there.
+pub fn key_after_hop(hop: &Hop<'_>) -> Vec<u8> {
+    if hop.family != Family::Uforwarder {
+        return hop.record.key.clone().unwrap_or_default();
+    }
+    // `DlqMetadata`: retries, topic, partition, offset, timestamp in ns; numbers that are 0 are not written.
+    let mut bytes = Vec::new();
+    let number = |bytes: &mut Vec<u8>, field: u8, mut value: u64| {
+        if value > 0 {
+            bytes.push(field << 3);
+            while value > 0x7f {
+                bytes.push((value as u8 & 0x7f) | 0x80);
+                value >>= 7;
+            }
+            bytes.push(value as u8);
+        }
+    };
+    number(&mut bytes, 1, u64::from((hop.next_attempt - 1).unsigned_abs()));
+    bytes.extend([(2 << 3) | 2, hop.at.topic.len() as u8]);
+    bytes.extend(hop.at.topic.as_bytes());
+    number(&mut bytes, 3, u64::from(hop.at.partition.unsigned_abs()));
+    number(&mut bytes, 4, hop.at.offset.unsigned_abs());
+    number(&mut bytes, 5, hop.original_ms.unsigned_abs() * 1_000_000);
+    bytes
 }
 
 /// Hands the trace context on, as the instrumentation of the producer does it.
