@@ -48,6 +48,8 @@ pub struct Facts {
     is_searched: bool,
     /// The story's spans as bars, drawn when first looked at.
     waterfall: OnceCell<Arc<Waterfall>>,
+    /// What there is to say of all its lines, counted when first looked at.
+    lines: OnceCell<LineCounts>,
     /// The zone that times are shown in.
     pub zone: TimeZone,
     /// The keys.
@@ -70,6 +72,19 @@ pub struct Facts {
     pub evidence: Evidence,
     /// Commands that cannot be used on the screen that help was asked from, with the reason.
     pub refusals: Vec<(Command, &'static str)>,
+}
+
+/// What there is to say of all lines of a story.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// Lines.
+    pub lines: usize,
+    /// Lines of errors.
+    pub errors: usize,
+    /// Lines of warnings.
+    pub warnings: usize,
+    /// Texts that differ in more than numbers and ids.
+    pub patterns: usize,
 }
 
 /// One side of a comparison.
@@ -99,6 +114,7 @@ impl Facts {
             folding: Folding::Folded,
             is_searched: false,
             waterfall: OnceCell::new(),
+            lines: OnceCell::new(),
             zone,
             keys,
             zoom: None,
@@ -143,6 +159,7 @@ impl Facts {
         self.lanes = story.as_ref().map_or_else(Vec::new, |story| story.rows().lanes());
         self.story = story;
         self.waterfall = OnceCell::new();
+        self.lines = OnceCell::new();
     }
 
     /// Says whether a budget ended the story before it was whole.
@@ -214,6 +231,11 @@ impl Facts {
     /// Says whether what repeats is folded.
     pub fn is_folded(&self) -> bool {
         self.folding == Folding::Folded && !self.is_searched
+    }
+
+    /// Returns what `count` says of the story's lines. They are counted once for a story, never for a frame.
+    pub fn line_counts(&self, count: impl FnOnce(&Case) -> LineCounts) -> LineCounts {
+        self.story.as_ref().map_or_else(LineCounts::default, |case| *self.lines.get_or_init(|| count(case)))
     }
 
     /// Returns the story's spans as bars.

@@ -184,9 +184,7 @@ impl<E: Engine> App<E> {
 
     /// The description of what is under the cursor, beside the list.
     fn pane(&self, buffer: &mut Buffer, place: Rect) {
-        for y in place.top()..place.bottom() {
-            self.pen.put(buffer, place.x, y, 1, &SafeText::own(self.pen.signs.down), Role::Border);
-        }
+        self.pen.fill(buffer, Rect { width: 1, ..place }, self.pen.signs.down, Role::Border);
         let Some(item) = self.views[self.screen].item() else { return };
         let inner = Rect { x: place.x + 2, width: place.width.saturating_sub(2), ..place };
         let lines = self.shown().describe(&self.facts, item);
@@ -233,9 +231,7 @@ impl<E: Engine> App<E> {
     /// What is said about the row, and the prompt, the message or the most useful keys.
     fn foot(&self, buffer: &mut Buffer, place: Rect) {
         let (upper, lower) = (Rect { height: 1, ..place }, Rect { y: place.y + 1, height: 1, ..place });
-        for x in upper.left()..upper.right() {
-            self.pen.put(buffer, x, upper.y, 1, &SafeText::own(self.pen.signs.across), Role::Border);
-        }
+        self.pen.fill(buffer, upper, self.pen.signs.across, Role::Border);
         let view = &self.views[self.screen];
         let (at, all) = view.counts();
         let mut tags = Stripe::default();

@@ -100,10 +100,27 @@ impl Pen {
         if y < area.y || y >= area.bottom() || x >= area.right() {
             return 0;
         }
-        let cut = text.cut_with(usize::from(room.min(area.right() - x)), self.signs.more);
+        let room = room.min(area.right() - x);
+        // Most text is ASCII, and safe text holds no control characters: a byte is a cell.
+        if text.as_str().is_ascii() && text.as_str().len() <= usize::from(room) {
+            let style = self.style(role);
+            for (cell, byte) in (x..).zip(text.as_str().bytes()) {
+                buffer[(cell, y)].set_char(char::from(byte)).set_style(style);
+            }
+            return text.as_str().len() as u16;
+        }
+        let cut = text.cut_with(usize::from(room), self.signs.more);
         let shown = self.shown(cut.as_str());
         buffer.set_string(x, y, &shown, self.style(role));
         shown.width() as u16
+    }
+
+    /// Draws the same sign, one cell wide, into every cell of a place.
+    pub fn fill(&self, buffer: &mut Buffer, place: Rect, sign: &'static str, role: Role) {
+        let (shown, style) = (self.shown(sign), self.style(role));
+        for position in place.intersection(buffer.area).positions() {
+            buffer[position].set_symbol(&shown).set_style(style);
+        }
     }
 
     /// Lays a role's look over cells that are drawn already.

@@ -143,7 +143,7 @@ pub fn story(facts: &Facts, subject: Subject) -> Vec<Stripe> {
             }
             Some(_) | None => Vec::new(),
         },
-        Subject::Repeats(first, count) => {
+        Subject::Repeats(first, count, _) => {
             let rows = case.rows().iter().skip(first).take(count);
             repeats(rows, facts)
         }

@@ -6,7 +6,7 @@ use super::{Item, Room, Screen, Subject, describe, hash, role_of};
 use crate::model::journey::{Fact, Mark, Row};
 use crate::model::{Case, SafeText};
 use crate::tui::command::Command;
-use crate::tui::facts::Facts;
+use crate::tui::facts::{Facts, LineCounts};
 use crate::tui::look::{Align, Role, Stripe};
 use std::collections::HashSet;
 
@@ -24,16 +24,9 @@ impl Screen for Logs {
 
     fn head(&self, facts: &Facts) -> Vec<Stripe> {
         let Some(case) = &facts.story else { return vec![Stripe::of("no identity yet", Role::Dim)] };
-        let (mut lines, mut errors, mut warnings) = (0, 0, 0);
-        let mut patterns = HashSet::new();
-        for (_, row) in lines_of(case) {
-            lines += 1;
-            errors += usize::from(row.mark == Mark::Error);
-            warnings += usize::from(row.mark == Mark::Warn);
-            patterns.insert(pattern(&row));
-        }
+        let LineCounts { lines, errors, warnings, patterns } = facts.line_counts(counts);
         let mut told = Stripe::of(case.anchor.identity.to_string(), Role::Title)
-            .and(format!("  {lines} lines, {} patterns", patterns.len()), Role::Text);
+            .and(format!("  {lines} lines, {patterns} patterns"), Role::Text);
         if errors > 0 {
             told.push(format!("  E {errors}"), Role::Error);
         }
@@ -59,7 +52,7 @@ impl Screen for Logs {
         for (place, (at, row)) in rows.iter().enumerate() {
             if let Some(fold) = folded.next_if(|fold| fold.start == place) {
                 let worst = rows[fold.clone()].iter().map(|(_, row)| row.mark).max_by_key(|mark| grave(*mark));
-                let subject = Subject::Lines(*at, rows[fold.end - 1].0);
+                let subject = Subject::Lines(*at, rows[fold.end - 1].0, fold.len());
                 let key = hash(&("repeats", key_of(row)));
                 items.push(Item { mark: worst.unwrap_or(row.mark), at: row.at, ..Item::of(subject, key) });
                 covered = fold.end;
@@ -76,10 +69,9 @@ impl Screen for Logs {
         let Some(case) = &facts.story else { return Stripe::default() };
         match item.subject {
             Subject::Row(at) => case.rows().get(at).map_or_else(Stripe::default, |row| line(&row, facts, room)),
-            Subject::Lines(first, last) => {
+            Subject::Lines(first, last, count) => {
                 let rows = case.rows();
                 let (Some(from), Some(until)) = (rows.get(first), rows.get(last)) else { return Stripe::default() };
-                let count = rows.iter().take(last + 1).skip(first).filter(is_line).count();
                 Stripe::of(format!("             {} ", item.mark.sign()), role_of(item.mark))
                     .and(format!("{count} more lines like these until {}", until.at.clock(&facts.zone)), Role::Text)
                     .and(
@@ -93,10 +85,12 @@ impl Screen for Logs {
 
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
         match item.subject {
-            Subject::Lines(first, last) => {
-                let case = facts.story.as_ref();
-                let rows = case.iter().flat_map(|case| lines_of(case)).filter(|(at, _)| (first..=last).contains(at));
-                describe::repeats(rows.map(|(_, row)| row), facts)
+            Subject::Lines(first, last, _) => {
+                let rows = facts.story.iter().flat_map(|case| {
+                    let rows = case.rows();
+                    (first..=last).filter_map(move |at| rows.get(at))
+                });
+                describe::repeats(rows.filter(is_line), facts)
             }
             subject => describe::story(facts, subject),
         }
@@ -122,6 +116,18 @@ impl Screen for Logs {
             (Some(_), false) => "no line names this identity; {story} says what was searched",
         }
     }
+}
+
+/// Counts the lines of a story.
+fn counts(case: &Case) -> LineCounts {
+    let (mut told, mut patterns) = (LineCounts::default(), HashSet::new());
+    for (_, row) in lines_of(case) {
+        told.lines += 1;
+        told.errors += usize::from(row.mark == Mark::Error);
+        told.warnings += usize::from(row.mark == Mark::Warn);
+        patterns.insert(pattern(&row));
+    }
+    LineCounts { patterns: patterns.len(), ..told }
 }
 
 fn lines_of(case: &Case) -> impl Iterator<Item = (usize, Row<'_>)> {

@@ -114,10 +114,10 @@ pub enum Subject {
     Cannot(usize),
     /// A row of the story.
     Row(usize),
-    /// Rows of the story that repeat the one above: the first of them, and how many.
-    Repeats(usize, usize),
-    /// Lines of the story that repeat the ones above: the first and the last row.
-    Lines(usize, usize),
+    /// Rows of the story that repeat the one above: the first of them, how many, and how many of these are attempts.
+    Repeats(usize, usize, usize),
+    /// Lines of the story that repeat the ones above: the first and the last row, and how many lines.
+    Lines(usize, usize, usize),
     /// A partition of a group: the group's place in the queue state, and the place in its commits.
     Commit(usize, usize),
     /// Letters with one cause.

@@ -58,9 +58,9 @@ impl Screen for Story {
         let mut covered = 0;
         let mut folded = folded(case, facts).into_iter().peekable();
         for (at, row) in case.rows().iter().enumerate() {
-            if let Some((first, count, mark)) = folded.next_if(|(first, ..)| *first == at) {
+            if let Some((first, count, attempts, mark)) = folded.next_if(|(first, ..)| *first == at) {
                 let key = hash(&("repeats", key_of(&row)));
-                items.push(Item { mark, at: row.at, ..Item::of(Subject::Repeats(first, count), key) });
+                items.push(Item { mark, at: row.at, ..Item::of(Subject::Repeats(first, count, attempts), key) });
                 covered = first + count;
             }
             if at < covered {
@@ -101,10 +101,9 @@ impl Screen for Story {
         match item.subject {
             Subject::Row(at) => case.rows().get(at).map_or_else(Stripe::default, |told| row(&told, facts, room)),
             Subject::Finding(verdict, at) => finding_of(case, verdict, at).map_or_else(Stripe::default, finding),
-            Subject::Repeats(first, count) => {
-                let mut rows = case.rows().iter().skip(first).take(count);
-                let attempts = rows.clone().filter(is_attempt).count();
-                let (Some(from), Some(until)) = (rows.clone().next(), rows.next_back()) else {
+            Subject::Repeats(first, count, attempts) => {
+                let rows = case.rows();
+                let (Some(from), Some(until)) = (rows.get(first), rows.get(first + count - 1)) else {
                     return Stripe::default();
                 };
                 Stripe::of(format!("   {} ", item.mark.sign()), role_of(item.mark))
@@ -175,8 +174,9 @@ fn is_attempt(row: &Row<'_>) -> bool {
     matches!(row.kind, RowKind::Attempt | RowKind::Delivery)
 }
 
-/// Returns what lies between the first two and the last of what repeats, with the worst mark of it.
-fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, Mark)> {
+/// Returns what lies between the first two and the last of what repeats: its first row, how many rows and attempts, and the
+/// worst mark of them.
+fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, usize, Mark)> {
     let rows = case.rows();
     if !facts.is_folded() {
         return Vec::new();
@@ -191,12 +191,12 @@ fn folded(case: &Case, facts: &Facts) -> Vec<(usize, usize, Mark)> {
         hash(&(row.kind, row.lane(), row.mark, word))
     };
     let shapes: Vec<u64> = rows.iter().map(shape).collect();
-    let worst = |place: &Range<usize>| {
-        let marks = rows.iter().skip(place.start).take(place.len()).map(|row| row.mark);
-        marks.max_by_key(|mark| grave(*mark))
+    let told = |place: Range<usize>| {
+        let rows = rows.iter().skip(place.start).take(place.len());
+        let worst = rows.clone().map(|row| row.mark).max_by_key(|mark| grave(*mark));
+        (place.start, place.len(), rows.filter(is_attempt).count(), worst.unwrap_or(Mark::Plain))
     };
-    let found = repeats(&shapes);
-    found.into_iter().map(|place| (place.start, place.len(), worst(&place).unwrap_or(Mark::Plain))).collect()
+    repeats(&shapes).into_iter().map(told).collect()
 }
 
 /// Orders marks by how much they matter to somebody who looks for faults.

@@ -18,6 +18,11 @@ use std::time::{Duration, Instant};
 /// The shortest time between two frames.
 const PACE: Duration = Duration::from_millis(33);
 
+/// By this part of it frames that answer keys are apart at least: 11 ms.
+const KEYS: u32 = 3;
+/// More keys than this between two frames were not typed one by one: they are answered together at the usual pace.
+const BURST: u32 = 4;
+
 /// The same on a remote line whose last write took longer than [`SLOW_WRITE`].
 const SLOW_PACE: Duration = Duration::from_millis(100);
 const SLOW_WRITE: Duration = Duration::from_millis(30);
@@ -96,6 +101,8 @@ pub fn play<S: Stage>(settings: &Settings, set_up: impl FnOnce(Bell) -> S) -> Re
         writing: false,
         asleep: false,
         next: Instant::now(),
+        next_of_keys: Instant::now(),
+        keys: 0,
         pace: PACE,
     };
     run.tell_size();
@@ -134,8 +141,13 @@ struct Run<S> {
     writing: bool,
     /// Stopped like a job: the terminal is somebody else's.
     asleep: bool,
-    /// Before this there is no next frame.
+    /// Before this there is no next frame, unless a key waits for it.
     next: Instant,
+    /// Before this there is no next frame for the sake of a key: what sources send does not hold up who types, and who types
+    /// without end does not draw without end.
+    next_of_keys: Instant,
+    /// Keys that no frame has answered yet.
+    keys: u32,
     pace: Duration,
 }
 
@@ -145,7 +157,7 @@ type End = (Option<i32>, String);
 impl<S: Stage> Run<S> {
     fn go(&mut self, events: &Receiver<Event>) -> End {
         loop {
-            if self.may_draw() && Instant::now() >= self.next {
+            if self.may_draw() && Instant::now() >= self.due() {
                 self.draw();
             }
             let Some(first) = self.wait(events) else { continue };
@@ -176,13 +188,18 @@ impl<S: Stage> Run<S> {
         !self.writing && !self.asleep && (self.repaint || self.stage.needs_drawing())
     }
 
+    /// When the next frame may be drawn.
+    fn due(&self) -> Instant {
+        if self.keys > 0 { self.next.min(self.next_of_keys) } else { self.next }
+    }
+
     /// Waits for an event; until the next frame is due if there is something to draw, and else for ever.
     fn wait(&self, events: &Receiver<Event>) -> Option<Event> {
         let closed = "the loop's own writer holds a sender";
         if !self.may_draw() {
             return Some(events.recv().expect(closed));
         }
-        match events.recv_timeout(self.next.saturating_duration_since(Instant::now())) {
+        match events.recv_timeout(self.due().saturating_duration_since(Instant::now())) {
             Ok(event) => Some(event),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => panic!("{closed}"),
@@ -192,8 +209,14 @@ impl<S: Stage> Run<S> {
     /// Takes one event. Returns the signal that ends the loop.
     fn take(&mut self, event: Event) -> Option<i32> {
         match event {
-            Event::Read(Read::Key(key)) if key.kind != KeyEventKind::Release => self.stage.take(Input::Key(key)),
-            Event::Read(Read::Paste(text)) => self.stage.take(Input::Paste(text)),
+            Event::Read(Read::Key(key)) if key.kind != KeyEventKind::Release => {
+                self.keys += 1;
+                self.stage.take(Input::Key(key));
+            }
+            Event::Read(Read::Paste(text)) => {
+                self.keys += 1;
+                self.stage.take(Input::Paste(text));
+            }
             Event::Resized => self.resize(),
             Event::Read(Read::Key(_) | Read::Resize(..) | Read::Mouse(_) | Read::FocusGained | Read::FocusLost) => {}
             Event::Rang => {
@@ -218,6 +241,11 @@ impl<S: Stage> Run<S> {
         self.repaint = false;
         self.writing = true;
         self.next = Instant::now() + self.pace;
+        match std::mem::take(&mut self.keys) {
+            0 => {}
+            1..=BURST => self.next_of_keys = Instant::now() + self.pace / KEYS,
+            _ => self.next_of_keys = self.next,
+        }
         self.sheets.send(Sheet { turn: self.turn, bytes }).expect("the writer lives as long as the loop");
     }
 
