@@ -30,8 +30,11 @@ pub struct Limits {
     pub searches: u32,
     /// Records read by coordinate.
     pub records: u32,
-    /// Partitions scanned.
+    /// Partitions of other topics scanned for a business id.
     pub scans: u32,
+    /// Partitions of retry and dead-letter topics scanned for copies: kept apart, so that a topic of a thousand partitions, where
+    /// the id may stand, does not cost those where copies stand.
+    pub copies: u32,
     /// Records read per scanned partition.
     pub scan_records: u32,
     /// Searches for log lines.
@@ -104,6 +107,7 @@ impl Default for Limits {
             searches: 160,
             records: 64,
             scans: 96,
+            copies: 64,
             scan_records: 20_000,
             line_queries: 30,
             depth: 24,
@@ -495,6 +499,7 @@ fn budget(source: SourceKind, ask: &Ask, limits: &Limits) -> (&'static str, u32)
         }
         Ask::FindLines { .. } | Ask::QueryLines { .. } => ("Loki queries", limits.line_queries),
         Ask::Record(_) => ("Kafka records", limits.records),
+        Ask::ScanRecords { keep, .. } if !keep.origins.is_empty() => ("Kafka scans for copies", limits.copies),
         Ask::ScanRecords { .. } => ("Kafka scans", limits.scans),
         Ask::Services | Ask::Topics | Ask::TopicsInFull | Ask::Queues => ("lists", 8),
     }

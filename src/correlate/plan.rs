@@ -202,7 +202,8 @@ fn scans(known: &Known<'_>) -> Vec<Want> {
         .map(|topic| (known_topics.iter().any(|near| reads::are_related(near, &topic.name)), topic))
         .filter(|(related, topic)| *related && !origins.is_empty() || !texts.is_empty() && !topic.partitions.is_empty())
         .collect();
-    topics.sort_by_key(|(related, topic)| (!*related, topic.name.clone()));
+    // Where copies are looked for comes first, then small topics: a large one would leave nothing for the others.
+    topics.sort_by_key(|(related, topic)| (!*related, topic.partitions.len(), topic.name.clone()));
     let mut wants = Vec::new();
     for (related, topic) in topics {
         for partition in

@@ -173,3 +173,36 @@ fn of_two_originals_that_fit_none_is_picked_and_that_is_told() {
     let told = case.ledger.iter().find(|entry| entry.id.as_str() == "orders-dlt-0@4").expect("it is told");
     assert!(told.detail.as_str().contains("nothing tells which"), "{told:?}");
 }
+
+/// Where an id may stand anywhere, a topic of many partitions leaves something for those where copies stand.
+#[test]
+fn a_large_topic_does_not_cost_the_copies_of_a_record() {
+    let content = |mut record: Record| {
+        record.value = Some(b"{\"order\":\"ord-7\",\"cents\":1250}".to_vec().into());
+        record
+    };
+    let mut world = World {
+        spans: vec![
+            span(T, 1, 0, "checkout", SpanKind::Server, 0, 100).with("order_id", "ord-7"),
+            span(T, 2, 1, "checkout", SpanKind::Producer, 5, 1).topic("orders", 0, 7),
+        ],
+        records: vec![content(record("orders-0@7", "ord-7", 6, &[traceparent(T, 2, "03")]))],
+        ..World::default()
+    };
+    world.records.push(content(record("orders-dlq-0@0", "ord-7", 90, &[])));
+    world.records.extend((0..400).map(|index| record(&format!("audit-{index}@0"), "other", 1, &[])));
+    let case = bounded(&world, "ord-7", Limits::default());
+    let copies: Vec<String> = case
+        .journey
+        .messages
+        .iter()
+        .flat_map(|message| message.copies.iter().map(|copy| copy.coordinate.to_string()))
+        .collect();
+    assert_eq!(copies, ["orders-0@7", "orders-dlq-0@0"]);
+    // What was not looked through is told.
+    assert!(
+        matches!(&case.progress, Progress::Stopped { reason } if reason.as_str().contains("budget of Kafka scans, 1 id not")),
+        "{:?}",
+        case.progress
+    );
+}
