@@ -10,7 +10,9 @@ use super::scope::{Fan, Rows};
 use crate::model::identifier::Named;
 use crate::model::lines::LineRow;
 use crate::model::why::{Node, Paths, Relation, Strength};
-use crate::model::{Coordinate, LedgerEntry, NamedKind, NotFollowed, Record, SafeText, Signal, SpanRow, TraceId};
+use crate::model::{
+    Coordinate, Identifier, LedgerEntry, NamedKind, NotFollowed, Record, SafeText, Signal, SpanRow, TraceId,
+};
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,12 +40,18 @@ pub(super) struct Entry {
     /// What a line names.
     pub pointer: Option<LinePointer>,
     pub coordinates: Vec<Coordinate>,
+    /// The field names a customer, a user, a tenant or a host, and others name something else by the same value.
+    wide: Option<SmolStr>,
+    /// What kind of thing the name beside the value says it is, with its entity type.
+    entity: Option<(NamedKind, SmolStr)>,
 }
 
 /// All rows that hold the id.
 pub(super) struct Entries {
     pub all: Vec<Entry>,
     pub mode: Mode,
+    /// Fields of several types hold the value: an order's and a payment's number.
+    ambiguous: bool,
     places: IndexMap<Member, u32>,
     /// Per component: two entries that lead to it independently.
     pairs: BTreeMap<u32, (usize, usize)>,
@@ -98,6 +106,8 @@ pub(super) fn find(rows: Rows<'_>, id: &str, is_hub: &dyn Fn(u32) -> bool, in_ba
             kind,
             pointer: None,
             coordinates: Vec::new(),
+            wide: None,
+            entity: None,
         });
     }
     for span in rows.spans.iter() {
@@ -112,6 +122,8 @@ pub(super) fn find(rows: Rows<'_>, id: &str, is_hub: &dyn Fn(u32) -> bool, in_ba
             kind,
             pointer: None,
             coordinates: Vec::new(),
+            wide: None,
+            entity: None,
         });
     }
     for line in rows.lines.iter() {
@@ -125,14 +137,17 @@ pub(super) fn find(rows: Rows<'_>, id: &str, is_hub: &dyn Fn(u32) -> bool, in_ba
             kind: NamedKind::Business,
             pointer: reads::line_pointer(line),
             coordinates: reads::line_coordinates(line).collect(),
+            wide: None,
+            entity: None,
         });
     }
+    let ambiguous = !unique && tell_kinds(rows, id, &mut all);
     let mode = match fan(rows, &all).into_iter().max().unwrap_or_default() {
         hits if hits > rows.fan.hub as usize => Mode::TooMany,
-        hits if hits > rows.fan.few as usize => Mode::Many,
+        hits if hits > rows.fan.few as usize || ambiguous => Mode::Many,
         _ => Mode::Few,
     };
-    let mut entries = Entries { all, mode, places: IndexMap::new(), pairs: BTreeMap::new() };
+    let mut entries = Entries { all, mode, ambiguous, places: IndexMap::new(), pairs: BTreeMap::new() };
     // Where everything is followed and nothing could be lifted, what hangs together says nothing new.
     if entries.mode != Mode::Few || !unique {
         entries.pair(rows, is_hub, in_batch);
@@ -140,10 +155,42 @@ pub(super) fn find(rows: Rows<'_>, id: &str, is_hub: &dyn Fn(u32) -> bool, in_ba
     entries
 }
 
+/// Tells apart what a value that is not unique names by the names of its fields: an order, and beside it a user with the same
+/// number. Returns whether it names things of several types, so that equal values join nothing by themselves.
+fn tell_kinds(rows: Rows<'_>, id: &str, all: &mut [Entry]) -> bool {
+    for entry in all.iter_mut() {
+        let of_field = || reads::entity(&entry.field).map(|(kind, within)| (kind, SmolStr::new_static(within)));
+        entry.entity = match entry.member {
+            // The name stands in the text.
+            Member::Line(row) if entry.field == "text" => in_text(rows, LineRow(row), id),
+            _ => of_field(),
+        };
+    }
+    // An aggregate may be anything.
+    let is_narrow = |(kind, within): &&(NamedKind, SmolStr)| *kind != NamedKind::Context && within != "aggregate";
+    let narrow: BTreeSet<(NamedKind, SmolStr)> =
+        all.iter().filter_map(|entry| entry.entity.as_ref()).filter(is_narrow).cloned().collect();
+    if narrow.is_empty() {
+        return false;
+    }
+    for entry in all.iter_mut() {
+        let context = entry.entity.as_ref().filter(|(kind, _)| *kind == NamedKind::Context);
+        entry.wide = context.map(|(_, within)| within.clone());
+    }
+    narrow.len() > 1
+}
+
+fn in_text(rows: Rows<'_>, row: LineRow, id: &str) -> Option<(NamedKind, SmolStr)> {
+    reads::of_line(rows.lines.line(row)).into_iter().find_map(|found| match found.id {
+        Identifier::Named(named) if named.value() == id => Some((named.kind(), named.within().into())),
+        _ => None,
+    })
+}
+
 /// Counts what the id names, per signal.
 fn fan(rows: Rows<'_>, all: &[Entry]) -> [usize; 3] {
     let (mut traces, mut named, mut records) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for entry in all {
+    for entry in all.iter().filter(|entry| entry.wide.is_none()) {
         match &entry.member {
             Member::Trace(trace) => drop(traces.insert(*trace)),
             // Copies of one message are one hit.
@@ -241,6 +288,7 @@ impl Entries {
     /// Says whether what an entry names is followed.
     pub fn is_followed(&self, entry: &Entry) -> bool {
         match self.mode {
+            _ if entry.wide.is_some() => false,
             Mode::Few => true,
             Mode::Many => self.pair_of(&entry.member).is_some(),
             Mode::TooMany => false,
@@ -275,8 +323,20 @@ impl Entries {
 
     /// Lists what was found and is not followed.
     pub fn ledger(&self, rows: Rows<'_>, id: &str) -> Vec<LedgerEntry> {
+        let mut wide: BTreeMap<&str, usize> = BTreeMap::new();
+        for within in self.all.iter().filter_map(|entry| entry.wide.as_deref()) {
+            *wide.entry(within).or_default() += 1;
+        }
+        let wide = wide.into_iter().map(|(within, count)| LedgerEntry {
+            id: SafeText::new(&format!("{within} {id}")),
+            reason: NotFollowed::WiderScope,
+            detail: SafeText::new(&format!(
+                "{} with it as a {within}: the same value, and another thing",
+                super::journey::plural(count, "row")
+            )),
+        });
         if self.mode == Mode::Few {
-            return Vec::new();
+            return wide.collect();
         }
         let Fan { hub, few } = rows.fan;
         let [traces, named, records] = fan(rows, &self.all);
@@ -285,6 +345,9 @@ impl Entries {
             Mode::TooMany => format!(
                 "more than {hub} of one kind are no single story, so none is followed; follow one of them, or narrow the time"
             ),
+            Mode::Few | Mode::Many if self.ambiguous => "things of several types carry this value, so only those are \
+                                                          followed that another source joins by another kind of id"
+                .to_owned(),
             Mode::Few | Mode::Many => {
                 format!("beyond {few} only those are followed that another source joins by another kind of id")
             }
@@ -295,7 +358,7 @@ impl Entries {
             detail: SafeText::new(&format!("{counts}: {rule}")),
         };
         let mut left: BTreeSet<SafeText> = BTreeSet::new();
-        for entry in self.all.iter().filter(|entry| !self.is_followed(entry)) {
+        for entry in self.all.iter().filter(|entry| entry.wide.is_none() && !self.is_followed(entry)) {
             match &entry.member {
                 Member::Trace(trace) => drop(left.insert(SafeText::new(&trace.to_string()))),
                 Member::Record(at) => drop(left.insert(SafeText::new(&at.to_string()))),
@@ -314,7 +377,7 @@ impl Entries {
             reason: NotFollowed::Hub,
             detail: detail.clone(),
         });
-        std::iter::once(whole).chain(listed).chain(rest).collect()
+        std::iter::once(whole).chain(listed).chain(rest).chain(wide).collect()
     }
 }
 

@@ -5,8 +5,8 @@ pub(super) use crate::decode::attributes::{Claims, Text, claims, is_record_key, 
 pub(super) use crate::decode::headers::propagation::pointers;
 pub(super) use crate::decode::headers::trail;
 use crate::decode::ids::{self, coordinates, pointer_of_line, trace_of_line};
-pub(super) use crate::decode::ids::{LinePointer, Spot, of_record, of_span};
-pub(super) use crate::decode::ids::{Wanted, alike, contains_token, meaning, wanted};
+pub(super) use crate::decode::ids::{LinePointer, Spot, of_line, of_record, of_span};
+pub(super) use crate::decode::ids::{Wanted, alike, contains_token, entity, meaning, wanted};
 pub(super) use crate::decode::ids::{spellings, tells_position};
 use crate::decode::instrumentation::{self, Habits};
 pub(super) use crate::decode::instrumentation::{Lacks, ProcessEnd, Quirk};

@@ -131,7 +131,8 @@ struct Edges {
 impl Grown {
     fn new(rows: Rows<'_>, leads: &Leads, paths: &mut Paths) -> Self {
         let count = rows.spans.len();
-        let (mut in_batch, shared) = (vec![false; count], leads.shared(rows));
+        let (mut in_batch, mut shared) = (vec![false; count], leads.shared(rows));
+        shared.extend(stamped(rows));
         for row in &rows.index.order {
             let above = rows.index.parent(*row).is_some_and(|parent| in_batch[parent as usize]);
             in_batch[*row as usize] = above || rows.index.is_batch(*row) || shared.contains(row);
@@ -440,19 +441,21 @@ fn follow_records(rows: Rows<'_>, scope: &mut Scope) {
 
 /// Returns the spans that records and other spans of the scope point at, or that point at them.
 fn pointed_at(rows: Rows<'_>, scope: &mut Scope, edges: &Edges) -> Vec<u32> {
-    let mut named: BTreeMap<_, (Node, &'static str)> = BTreeMap::new();
+    let mut named: BTreeMap<_, (Node, &'static str, &Coordinate)> = BTreeMap::new();
     for (at, record) in rows.records.iter().filter(|(at, _)| scope.coordinates.contains_key(*at)) {
         let Some(node) = scope.paths.record(at) else { continue };
         for pointer in reads::pointers(record) {
-            named.entry((pointer.trace, pointer.span)).or_insert((node, pointer.header));
+            named.entry((pointer.trace, pointer.span)).or_insert((node, pointer.header, at));
         }
     }
     let mut seeds = Vec::new();
     for span in rows.spans.iter().filter(|span| rows.index.is_live(span.row().0)) {
         let (row, node) = (span.row().0, Node::Span(span.row()));
         let linked = span.links().find_map(|(trace, linked)| {
-            if let Some((record, _)) = named.get(&(trace, linked)) {
-                return Some(*record);
+            if let Some((record, _, at)) = named.get(&(trace, linked)) {
+                // A span that is stamped on many records says of none who read it.
+                let other = rows.index.coordinate(row).filter(|own| own.topic == at.topic && own != at);
+                return other.is_none_or(|own| scope.coordinates.contains_key(own)).then_some(*record);
             }
             let row = rows.index.find_in(rows.spans, trace, linked)?;
             let is_here = scope.spans[row as usize]
@@ -470,7 +473,7 @@ fn pointed_at(rows: Rows<'_>, scope: &mut Scope, edges: &Edges) -> Vec<u32> {
             scope.paths.add(node, from, edges.links_to);
         } else if let Some(from) = asked_trace() {
             scope.paths.add(node, from, edges.span_of);
-        } else if let Some((from, header)) = named.get(&(span.trace(), span.id())) {
+        } else if let Some((from, header, _)) = named.get(&(span.trace(), span.id())) {
             let edge = scope.paths.edge(Relation::NamedBy, Strength::Pointer, header);
             scope.paths.add(node, *from, edge);
         } else if let Some(from) = own.and_then(|at| scope.paths.record(at)) {
@@ -531,6 +534,17 @@ fn lines(rows: Rows<'_>, scope: &mut Scope, entries: Option<&Entries>) {
         (a.at(), a.service(), a.text()).cmp(&(b.at(), b.service(), b.text()))
     });
     scope.lines = found;
+}
+
+/// Returns the producers whose records were several of one topic, as those below them tell: a loop that stamps one context on
+/// all it sends.
+fn stamped(rows: Rows<'_>) -> Vec<u32> {
+    let is_shared = |row: &u32| {
+        let read = || rows.index.children(*row).iter().filter_map(|child| rows.index.coordinate(*child));
+        rows.spans.span(SpanRow(*row)).kind() == SpanKind::Producer
+            && read().any(|at| read().next().is_some_and(|first| first.topic == at.topic && first != at))
+    };
+    rows.index.order.iter().copied().filter(is_shared).collect()
 }
 
 /// Says whether a span writes or reads a record that is not in scope.

@@ -7,6 +7,7 @@
 use super::plan::{Known, Want, around};
 use super::reads;
 use crate::decode::attributes;
+use crate::model::identifier::{Named, NamedKind};
 use crate::model::spans::SpanView;
 use crate::model::symbols::Sym;
 use crate::model::{Ask, Coordinate, Identity, Signal, Window};
@@ -134,7 +135,8 @@ fn tagged(known: &Known<'_>, about: String, window: Window, service: &SmolStr, t
 }
 
 fn of_business(known: &Known<'_>, id: &SmolStr, services: &Services, is_anywhere: bool) -> Vec<Want> {
-    // Once spans showed under which names the id stands, the others need no asking.
+    // Once spans showed under which names the id stands, the others need no asking; but a number may be a user's here and an
+    // order's elsewhere.
     let mut names: Vec<SmolStr> = known
         .spans
         .iter()
@@ -144,7 +146,9 @@ fn of_business(known: &Known<'_>, id: &SmolStr, services: &Services, is_anywhere
         .collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() {
+    let is_unique = Named::new(NamedKind::Business, "", id).is_some_and(|named| named.is_unique());
+    if names.is_empty() || !is_unique {
+        names.retain(|name| !BUSINESS_TAGS.contains(&name.as_str()));
         names.extend(BUSINESS_TAGS.iter().map(|name| SmolStr::new_static(name)));
     }
     let window = around(known);

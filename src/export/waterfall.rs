@@ -1,8 +1,12 @@
 //! Spans as trees along the axis of time: order, depth, folded siblings, waits in queues and the critical path.
 //!
+//! A record that is handed over in a trace of its own, by a link or by its coordinate alone, is followed over: its wait in the
+//! queue is a bar, and the path of the trace that wrote it goes on in the one that handled it.
+//!
 //! Linear in spans but for the sorting of siblings, and without recursion: a hostile trace is as deep as it likes, has
 //! cycles, several roots and spans with the same id.
 
+use crate::model::journey::Delivery;
 use crate::model::{Case, Nanos, SpanKind, SpanRow, SpanStatus, SpanStore, Timestamp, TraceId, Window};
 use hashbrown::{HashMap, HashSet};
 use std::cmp::Reverse;
@@ -10,6 +14,8 @@ use std::cmp::Reverse;
 /// Equal siblings without children that still have a bar each; more become one bar.
 const UNFOLDED: usize = 3;
 const NONE: u32 = u32::MAX;
+/// Spans between a producer and the span that handled its record, at most.
+const NEAR: usize = 8;
 
 /// The spans of a case, drawn.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +73,17 @@ pub struct Bar {
     pub orphan: bool,
 }
 
+/// A record that was handed to a consumer for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// When the record was written.
+    pub written: Timestamp,
+    /// The span that wrote it, where it is known.
+    pub producer: Option<SpanRow>,
+    /// The span of the delivery.
+    pub consumer: SpanRow,
+}
+
 /// Whether equal siblings become one bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folding {
@@ -87,18 +104,32 @@ struct Family<'a> {
     critical: Vec<bool>,
     /// Whether the same service handled the same producer's record before.
     later: Vec<bool>,
+    /// By consumer: since when its record lay in the queue; of several the longest.
+    waited: HashMap<u32, Timestamp>,
+    /// By producer: the consumers elsewhere that its record was handed to.
+    handed: HashMap<u32, Vec<u32>>,
 }
 
 impl Waterfall {
     /// Draws the traces that belong to a case.
     pub fn of(case: &Case, folding: Folding) -> Self {
-        Self::draw(&case.spans, |trace| case.journey.traces.contains(&trace), folding)
+        let mut handed = Vec::new();
+        for message in &case.journey.messages {
+            for copy in &message.copies {
+                let first = |delivery: &&Delivery| delivery.coordinate == copy.coordinate && delivery.ordinal == 1;
+                let consumers = message.deliveries.iter().filter(first).filter_map(|delivery| delivery.span);
+                let of = |consumer| Handed { written: copy.written, producer: copy.producer, consumer };
+                handed.extend(consumers.map(of));
+            }
+        }
+        Self::draw(&case.spans, |trace| case.journey.traces.contains(&trace), &handed, folding)
     }
 
     /// Draws the traces for which `belongs` is true.
-    pub fn draw(spans: &SpanStore, belongs: impl Fn(TraceId) -> bool, folding: Folding) -> Self {
+    pub fn draw(spans: &SpanStore, belongs: impl Fn(TraceId) -> bool, handed: &[Handed], folding: Folding) -> Self {
         let wanted: Vec<bool> = spans.traces().map(belongs).collect();
         let mut family = Family::of(spans);
+        family.hand_over(handed);
         let is_root = |row: &u32| family.parent[*row as usize] == NONE && wanted[family.trace(*row)];
         let mut roots: Vec<u32> = (0..spans.len() as u32).filter(is_root).collect();
         let mut first: HashMap<usize, Timestamp> = HashMap::new();
@@ -171,6 +202,8 @@ impl<'a> Family<'a> {
             orphan: vec![false; count],
             critical: vec![false; count],
             later: vec![false; count],
+            waited: HashMap::new(),
+            handed: HashMap::new(),
         };
         for span in spans.iter() {
             let Some(parent) = span.parent() else { continue };
@@ -239,14 +272,39 @@ impl<'a> Family<'a> {
             && self.critical[a as usize] == self.critical[b as usize]
     }
 
-    /// Returns when the producer of a consumer ended, if it ended before the consumer began. A service that handles the same
-    /// record again did not wait in the queue all the time since.
+    /// Returns when the producer of a consumer ended, or else when its record was written, if that was before the consumer
+    /// began. A service that handles the same record again did not wait in the queue all the time since.
     fn written(&self, row: u32) -> Option<Timestamp> {
         let parent = self.parent[row as usize];
-        if parent == NONE || self.later[row as usize] || !self.is_hop(parent, row) {
-            return None;
+        let end = if parent != NONE && self.is_hop(parent, row) {
+            (!self.later[row as usize]).then(|| self.span(parent).end())
+        } else {
+            self.waited.get(&row).copied()
+        };
+        end.filter(|end| *end < self.start(row))
+    }
+
+    fn is_near_below(&self, row: u32, below: u32) -> bool {
+        let parent = |at: &u32| Some(self.parent[*at as usize]).filter(|parent| *parent != NONE);
+        std::iter::successors(Some(below), parent).take(NEAR).any(|at| at == row)
+    }
+
+    /// Enters what was handed over outside of the trees.
+    fn hand_over(&mut self, handed: &[Handed]) {
+        for Handed { written, producer, consumer } in handed {
+            let (consumer, producer) = (consumer.0, producer.map(|row| row.0));
+            // Below the producer the tree tells the wait, be it of the span that received the record.
+            if producer.is_some_and(|producer| self.is_near_below(producer, consumer)) {
+                continue;
+            }
+            let since = producer.map_or(*written, |producer| self.span(producer).end());
+            let known = self.waited.entry(consumer).or_insert(since);
+            *known = (*known).min(since);
+            // Clocks that differ could make a circle of it.
+            if let Some(producer) = producer.filter(|producer| self.start(*producer) <= self.start(consumer)) {
+                self.handed.entry(producer).or_default().push(consumer);
+            }
         }
-        Some(self.span(parent).end()).filter(|end| *end < self.start(row))
     }
 
     fn is_hop(&self, parent: u32, child: u32) -> bool {
@@ -268,7 +326,8 @@ impl<'a> Family<'a> {
     }
 
     /// Marks what each trace's end waited for: from a span's end backwards, always the child that ended last before. What
-    /// goes on after its parent has ended (a consumer, work in the background) is walked back to that parent.
+    /// goes on after its parent has ended (a consumer, work in the background) is walked back to that parent; a consumer in
+    /// another trace counts as a child of the producer.
     fn mark_critical(&mut self, roots: &[u32]) {
         // When everything below a span has ended; children come after their parents in no order, so a post-order is walked.
         let mut until: Vec<Timestamp> = (0..self.spans.len() as u32).map(|row| self.span(row).end()).collect();
@@ -284,6 +343,7 @@ impl<'a> Family<'a> {
                 until[parent as usize] = until[parent as usize].max(until[*row as usize]);
             }
         }
+        self.wait_for_handed(&mut until);
         // Of several roots, the one that ends last is what the trace waited for.
         let mut last: HashMap<usize, u32> = HashMap::new();
         for row in roots {
@@ -295,16 +355,38 @@ impl<'a> Family<'a> {
         let mut open: Vec<u32> = last.into_values().collect();
         let mut by_end = Vec::new();
         while let Some(row) = open.pop() {
-            self.critical[row as usize] = true;
+            // A consumer is reached from its producer and from its own root.
+            if std::mem::replace(&mut self.critical[row as usize], true) {
+                continue;
+            }
             let mut cursor = until[row as usize];
             by_end.clear();
             by_end.extend_from_slice(self.children(row));
+            by_end.extend(self.handed.get(&row).into_iter().flatten());
             by_end.sort_by_key(|child| (Reverse(until[*child as usize]), self.start(*child), *child));
             for child in &by_end {
                 if until[*child as usize] <= cursor && self.start(*child) < cursor {
                     cursor = self.start(*child);
                     open.push(*child);
                 }
+            }
+        }
+    }
+}
+
+impl Family<'_> {
+    /// Lets producers, and all above them, end no earlier than what was handed over. The last consumers come first, so that
+    /// what they wrote is counted where they were handed something themselves.
+    fn wait_for_handed(&self, until: &mut [Timestamp]) {
+        let mut all: Vec<(u32, u32)> =
+            self.handed.iter().flat_map(|(producer, to)| to.iter().map(|consumer| (*consumer, *producer))).collect();
+        all.sort_unstable_by_key(|(consumer, producer)| (Reverse(self.start(*consumer)), *consumer, *producer));
+        for (consumer, producer) in all {
+            let (end, mut row) = (until[consumer as usize], producer);
+            // Above one that ends as late, all do.
+            while row != NONE && until[row as usize] < end {
+                until[row as usize] = end;
+                row = self.parent[row as usize];
             }
         }
     }

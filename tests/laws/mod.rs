@@ -5,6 +5,7 @@ mod effects;
 mod grouping;
 mod holds;
 mod leads;
+mod lookalikes;
 mod metamorphic;
 mod observed;
 mod pairs;

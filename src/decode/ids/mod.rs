@@ -307,6 +307,14 @@ pub fn meaning(bytes: &[u8]) -> Cow<'_, [u8]> {
     })
 }
 
+/// Returns what kind of thing a field of this name names, with its entity type: `user_id` a user. `None` for other fields.
+pub fn entity(name: &str) -> Option<(NamedKind, &'static str)> {
+    match names::nested(name)? {
+        Meaning::Named(kind, within) => Some((kind, within)),
+        _ => None,
+    }
+}
+
 /// Counts the words of a text that are written like an id: with the same length and the same signs in the same places. A
 /// line with many of them is a summary, and speaks of none.
 pub fn alike(text: &str, id: &str) -> usize {

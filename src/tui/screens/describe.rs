@@ -396,9 +396,15 @@ pub fn commit(queues: &QueueState, facts: &Facts, group: usize, at: usize) -> Ve
 /// Describes a bar of the waterfall.
 pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
     let mut lines = vec![field("took", bar.length.human()), field("began", bar.start.date_clock(&facts.zone))];
-    lines.push(field("after", format!("{} from the begin of the trace", bar.start.since(tree.window.from).human())));
+    let after = bar.start.since(tree.window.from);
+    lines.push(if after.0 < 0 {
+        // A record lay in the queue before the trace that handled it began.
+        field("before", format!("{} before the begin of the trace", Nanos(-after.0).human()))
+    } else {
+        field("after", format!("{} from the begin of the trace", after.human()))
+    });
     if bar.critical {
-        lines.push(field("critical", "the trace's end waited for it"));
+        lines.push(field("critical", "the end of its trace, or of the one that wrote its record, waited for it"));
     }
     if bar.orphan {
         lines.push(field("parent", "named, but not there: lost, not sampled or not arrived yet"));
@@ -424,7 +430,10 @@ pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
         }
         BarKind::Wait(row) => {
             lines.insert(0, title("waiting in the queue"));
-            lines.push(Stripe::of("from the end of the producer's span to the begin of this consumer's:", Role::Text));
+            lines.push(Stripe::of(
+                "from the producer's end, else the record's time, to this consumer's begin:",
+                Role::Text,
+            ));
             span(case, row, facts, &mut lines);
         }
     }
