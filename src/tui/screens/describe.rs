@@ -404,7 +404,7 @@ pub fn bar(case: &Case, tree: &Tree, bar: &Bar, facts: &Facts) -> Vec<Stripe> {
         field("after", format!("{} from the begin of the trace", after.human()))
     });
     if bar.critical {
-        lines.push(field("critical", "the end of its trace, or of the one that wrote its record, waited for it"));
+        lines.push(field("critical", "the trace's end waited for it"));
     }
     if bar.orphan {
         lines.push(field("parent", "named, but not there: lost, not sampled or not arrived yet"));
