@@ -85,7 +85,7 @@ fn a_tenants_uuid_joins_no_two_requests() {
 /// A loop sends records and stamps one context on all of them.
 fn stamped(count: i64, linked: bool) -> World {
     let mut world = World { spans: vec![span(T, 2, 0, "shop", SpanKind::Producer, 5, 1)], ..World::default() };
-    world.spans[0].name = "orders publish".to_owned();
+    "orders publish".clone_into(&mut world.spans[0].name);
     for offset in 1..=count {
         let id = 100 + offset.unsigned_abs();
         let handled = |trace, parent| {
