@@ -142,6 +142,12 @@ pub enum Verb {
         #[command(subcommand)]
         action: QueueVerb,
     },
+    /// Traces
+    Trace {
+        /// Which
+        #[command(subcommand)]
+        action: TraceVerb,
+    },
     /// Letters: copies made after a failure, on retry topics, dead-letter topics and in quarantine
     Dead {
         /// Which
@@ -210,6 +216,18 @@ pub enum QueueVerb {
         /// topic-partition@offset, or a time (RFC 3339, or 15m ago) instead of the offset: the first record since then
         #[arg(value_name = "RECORD")]
         at: String,
+    },
+}
+
+/// What is told of traces.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TraceVerb {
+    /// Two stories beside each other: what differs first, then attributes of failing traces against healthy ones
+    Diff {
+        /// Trace id, traceparent, record coordinate or business id
+        a: String,
+        /// The other one
+        b: String,
     },
 }
 

@@ -2,18 +2,21 @@
 
 use super::args::{Arguments, Verb};
 use super::desk::{Desk, Times};
+use super::evidence::{self, Keeper};
 use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, theme, verbs};
 use crate::config::{Console, HttpEndpoint, KafkaEndpoint, Profile};
-use crate::model::SafeText;
 use crate::model::id::Recognised;
+use crate::model::{SafeText, SourceKind};
 use crate::tui::app::{App, Start, quoted};
+use crate::tui::evidence::Evidence;
 use crate::tui::headless::{self, Form};
 use crate::tui::keys::{self, KeyMap};
 use crate::tui::look::{Pen, Signs, depth};
 use crate::tui::stage::Bell;
 use crate::tui::terminal::{self, Clipboard};
+use etcetera::BaseStrategy;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -52,14 +55,21 @@ pub fn of(
         anchor,
         offers,
         invocation: SafeText::new(&invocation(arguments, profile)),
+        evidence: (Evidence::default(), None),
         veil: RandomState::new().hash_one(()),
     };
     // Mistakes in the times are told before the screen changes; later they cannot come.
     times(arguments)?;
+    let (evidence, keeper) = kept(arguments, profile);
+    let (keeper, why_not) = match keeper {
+        Ok(keeper) => (Some(keeper), None),
+        Err(why) => (None, Some(SafeText::from(why))),
+    };
+    let start = Start { evidence: (evidence, why_not), ..start };
     let asked = arguments.clone();
     let desk = |bell: Bell| {
         let times = move || times(&asked).expect("the same arguments were right at the start");
-        Desk::new(sources, runtime.handle().clone(), Box::new(times), bell)
+        Desk::new(sources, runtime.handle().clone(), Box::new(times), bell).keeping(keeper)
     };
     if let Some(form) = &arguments.print {
         return print(arguments, form, |bell| App::new(desk(bell), pen, start), *out);
@@ -69,6 +79,18 @@ pub fn of(
     let ended = terminal::play(&settings, |bell| App::new(desk(bell), pen, start))
         .map_err(|unfit| Failure::mistake("terminal", &unfit.to_string(), unfit.remedy()))?;
     Ok(ended.signal.map_or(Exit::Answered, Exit::of_signal))
+}
+
+/// Opens what was pinned before. Neither a demo nor a printed screen keeps anything.
+fn kept(arguments: &Arguments, profile: &Profile) -> (Evidence, Result<Keeper, String>) {
+    let nothing = |why: &str| (Evidence::default(), Err(why.to_owned()));
+    if arguments.print.is_some() || matches!(arguments.verb, Some(Verb::Demo { .. })) {
+        return nothing("kept until the console is left");
+    }
+    match etcetera::choose_base_strategy().ok().and_then(|base| base.state_dir()) {
+        Some(state) => evidence::open_at(&evidence::place(&state, &profile.name)),
+        None => nothing("there is no home folder; pins end with this console"),
+    }
 }
 
 /// Returns what a command needs to ask the same sources: the flags that were given, or the addresses of a world in this process.
@@ -95,6 +117,11 @@ fn invocation(arguments: &Arguments, profile: &Profile) -> String {
         add("--kafka-rest", arguments.kafka_rest.clone());
         add("--kafka-config", arguments.kafka_config.clone());
     }
+    let sources: Vec<&str> = arguments.source.iter().map(|source| SourceKind::from(*source).name()).collect();
+    add("--source", (!sources.is_empty()).then(|| sources.join(",")));
+    add("--budget", (!arguments.budget.is_empty()).then(|| arguments.budget.join(",")));
+    add("--timeout", arguments.timeout.clone());
+    add("--tz", arguments.tz.clone());
     words.iter().flat_map(|(flag, value)| [" ".to_owned(), (*flag).to_owned(), " ".to_owned(), quoted(value)]).collect()
 }
 

@@ -1,14 +1,17 @@
 //! The engine behind the console: starts questions on the runtime's threads and hands back what is known.
 
+use super::evidence::Keeper;
 use crate::investigate::SourceSet;
 use crate::investigate::dead::{Wanted, read_dead};
 use crate::investigate::doctor::{Checkup, examine};
 use crate::investigate::follow::{Asked, blank, follow};
-use crate::investigate::{read_now, read_record};
+use crate::investigate::{read_now, read_record, tail};
 use crate::model::id::Recognised;
 use crate::model::record::{RecordRead, RecordWanted};
+use crate::model::tail::{Tail, TailWanted};
 use crate::model::{Case, Dead, Now, SafeText, Window};
 use crate::tui::engine::{Dealings, Engine};
+use crate::tui::evidence::Evidence;
 use crate::tui::stage::Bell;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -37,13 +40,34 @@ pub struct Desk {
     present: Option<(watch::Receiver<Option<Arc<Now>>>, CancellationToken)>,
     dead: Option<(watch::Receiver<Option<Arc<Dead>>>, CancellationToken)>,
     record: Option<(watch::Receiver<Option<Arc<RecordRead>>>, CancellationToken)>,
+    tail: Option<(watch::Receiver<Option<Arc<Tail>>>, CancellationToken)>,
+    keeper: Option<Keeper>,
     checkups: Option<(watch::Receiver<Arc<Vec<Checkup>>>, CancellationToken)>,
 }
 
 impl Desk {
     /// Returns a desk that asks these sources and rings `bell` for each answer.
     pub fn new(sources: SourceSet, threads: Handle, times: Box<dyn Fn() -> Times>, bell: Bell) -> Self {
-        Self { sources, threads, times, bell, story: None, present: None, dead: None, record: None, checkups: None }
+        Self {
+            sources,
+            threads,
+            times,
+            bell,
+            story: None,
+            present: None,
+            dead: None,
+            record: None,
+            tail: None,
+            keeper: None,
+            checkups: None,
+        }
+    }
+
+    /// Keeps evidence there.
+    #[must_use]
+    pub fn keeping(mut self, keeper: Option<Keeper>) -> Self {
+        self.keeper = keeper;
+        self
     }
 
     /// Rings for every change, and once more when there will be none.
@@ -129,6 +153,34 @@ impl Engine for Desk {
         });
     }
 
+    fn tail(&mut self, what: &str, wanted: TailWanted) {
+        self.end_tail();
+        let (publish, seen) = watch::channel(None);
+        let (sources, cancel, what) = (self.sources.clone(), CancellationToken::new(), what.to_owned());
+        self.ring(seen.clone());
+        self.tail = Some((seen, cancel.clone()));
+        self.threads.spawn(async move {
+            tail::tail(&sources, (&what, &wanted), super::settings::now, &cancel, |tail| {
+                publish.send_replace(Some(Arc::new(tail.clone())));
+            })
+            .await;
+        });
+    }
+
+    fn end_tail(&mut self) {
+        if let Some((_, cancel)) = self.tail.take() {
+            cancel.cancel();
+        }
+    }
+
+    fn tailed(&self) -> Option<Arc<Tail>> {
+        self.tail.as_ref().and_then(|(seen, _)| seen.borrow().clone())
+    }
+
+    fn keep(&mut self, evidence: &Evidence) -> Result<(), SafeText> {
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.keep(evidence).map_err(SafeText::from))
+    }
+
     fn examine(&mut self) {
         self.sources.try_again();
         if let Some((_, cancel)) = self.checkups.take() {
@@ -206,6 +258,7 @@ impl Engine for Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
+        self.end_tail();
         Engine::cancel(self);
     }
 }

@@ -9,6 +9,7 @@ pub mod dead;
 pub mod demo;
 pub mod desk;
 pub mod doctor;
+pub mod evidence;
 pub mod exit;
 mod file;
 pub mod keys;
@@ -19,6 +20,7 @@ pub mod queue;
 pub mod settings;
 pub mod signals;
 pub mod theme;
+pub mod trace;
 pub mod verbs;
 
 use args::{Arguments, Verb};
@@ -65,6 +67,7 @@ pub fn main() -> u8 {
         Some(Verb::Doctor) => doctor::run(&arguments, &out),
         Some(Verb::Logs { action }) => logs::run(&arguments, action, &out),
         Some(Verb::Dead { action }) => dead::run(&arguments, action, &out),
+        Some(Verb::Trace { action }) => trace::run(&arguments, action, &out),
         Some(Verb::Keys) => keys::run(&arguments, &out),
         Some(Verb::Now) => verbs::now(&arguments, &out),
         Some(Verb::Follow { id, kind, why }) => verbs::follow(&arguments, id, *kind, *why, &out),

@@ -33,6 +33,7 @@ mod runs;
 mod scope;
 mod search;
 mod settlements;
+pub mod tails;
 mod tally;
 mod tries;
 mod unplaced;

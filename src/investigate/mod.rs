@@ -11,6 +11,7 @@ pub mod now;
 pub mod record;
 pub mod run;
 pub mod sources;
+pub mod tail;
 
 pub use crate::sources::log::Requests;
 pub use dead::read_dead;

@@ -31,6 +31,7 @@ pub mod settlement;
 pub mod source;
 pub mod spans;
 pub mod symbols;
+pub mod tail;
 pub mod text;
 pub mod time;
 pub mod trend;

@@ -93,6 +93,8 @@ pub enum Command {
     ZoomIn,
     /// Doubles it.
     ZoomOut,
+    /// Shows lines as they come, or ends that.
+    Tail,
     /// Opens the prompt that goes to a time, or to the record of a partition at an offset or a time.
     Time,
     /// Makes the pane larger.
@@ -196,6 +198,13 @@ pub const COMMANDS: &[Entry] = &[
         "time",
         &["t"],
         "go to a time (03:07, +30s, an instant); on Queues, to the record at an offset or a time",
+        None,
+    ),
+    entry(
+        Command::Tail,
+        "tail",
+        &["T"],
+        "log lines of the identity as they come, or of a query: tail {app=\"x\"}; again to end",
         None,
     ),
     entry(Command::Larger, "larger", &["+"], "a larger pane beside the list", None),

@@ -1,9 +1,11 @@
 //! What the console asks of the engine: to start questions, and what is known so far.
 
+use super::evidence::Evidence;
 use crate::investigate::Requests;
 use crate::investigate::doctor::Checkup;
 use crate::model::id::Recognised;
 use crate::model::record::{RecordRead, RecordWanted};
+use crate::model::tail::{Tail, TailWanted};
 use crate::model::{BreakerState, Case, Dead, Now, SafeText, SourceKind, Spent};
 use std::sync::Arc;
 
@@ -38,6 +40,18 @@ pub trait Engine {
 
     /// Starts to read a record.
     fn read_record(&mut self, wanted: RecordWanted);
+
+    /// Starts to tail lines; what was tailed is ended.
+    fn tail(&mut self, what: &str, wanted: TailWanted);
+
+    /// Ends the tail.
+    fn end_tail(&mut self);
+
+    /// Returns the tail, while there is one.
+    fn tailed(&self) -> Option<Arc<Tail>>;
+
+    /// Keeps evidence beyond the console's end, where that is possible. Says why not, when it failed.
+    fn keep(&mut self, evidence: &Evidence) -> Result<(), SafeText>;
 
     /// Starts to examine every source.
     fn examine(&mut self);

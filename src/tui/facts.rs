@@ -11,6 +11,7 @@ use crate::export::waterfall::Waterfall;
 use crate::model::case::Progress;
 use crate::model::id::Recognised;
 use crate::model::record::RecordRead;
+use crate::model::tail::Tail;
 use crate::model::{Case, Dead, Now, QueueState, SafeText, Window};
 use jiff::tz::TimeZone;
 use std::cell::OnceCell;
@@ -24,6 +25,10 @@ pub struct Facts {
     pub now: Option<Arc<Now>>,
     /// Whether it is being read.
     pub is_reading: bool,
+    /// Lines as they come, while Logs shows these.
+    pub tail: Option<Arc<Tail>>,
+    /// Lines of it that came before the person last looked at its end.
+    pub tail_seen: u64,
     /// The queues as the reading before told them.
     pub earlier: Option<Arc<QueueState>>,
     /// The record that was read last, for Queues.
@@ -70,6 +75,8 @@ pub struct Facts {
     comparison: OnceCell<Option<Arc<Comparison>>>,
     /// What the person has pinned.
     pub evidence: Evidence,
+    /// Why pins end with the console, when they do.
+    pub not_kept: Option<SafeText>,
     /// Commands that cannot be used on the screen that help was asked from, with the reason.
     pub refusals: Vec<(Command, &'static str)>,
 }
@@ -102,6 +109,8 @@ impl Facts {
         Self {
             now: None,
             is_reading: false,
+            tail: None,
+            tail_seen: 0,
             earlier: None,
             record: None,
             is_reading_record: false,
@@ -125,6 +134,7 @@ impl Facts {
             pair: Vec::new(),
             comparison: OnceCell::new(),
             evidence: Evidence::default(),
+            not_kept: None,
             refusals: Vec::new(),
         }
     }

@@ -13,9 +13,11 @@ use hopscope::model::id::{Recognised, recognise};
 use hopscope::model::journey::{Entry, Fact, Ground, Journey, Mark, Outcome, RowKind, Rows, Word, Words};
 use hopscope::model::lines::LineRow;
 use hopscope::model::record::{RecordRead, RecordWanted};
+use hopscope::model::tail::{Tail, TailWanted};
 use hopscope::model::{Case, Dead, LineStore, Nanos, Now, SafeText, SourceKind, Tier, Timestamp, TraceId};
 use hopscope::tui::app::{App, Start};
 use hopscope::tui::engine::{Dealings, Engine};
+use hopscope::tui::evidence::Evidence;
 use hopscope::tui::keys::{KeyMap, Press};
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
 use hopscope::tui::stage::{Input, Stage};
@@ -67,6 +69,14 @@ impl Engine for Told {
     }
     fn is_reading_record(&self) -> bool {
         false
+    }
+    fn tail(&mut self, _: &str, _: TailWanted) {}
+    fn end_tail(&mut self) {}
+    fn tailed(&self) -> Option<Arc<Tail>> {
+        None
+    }
+    fn keep(&mut self, _: &Evidence) -> Result<(), SafeText> {
+        Ok(())
     }
     fn is_following(&self) -> bool {
         false
@@ -135,6 +145,7 @@ impl Seat {
             anchor: recognise("ord-1"),
             offers: Vec::new(),
             invocation: SafeText::default(),
+            evidence: (Evidence::default(), None),
             veil: 7,
         };
         let pen = Pen::new(&theme, Depth::Palette, Signs::UNICODE);

@@ -115,3 +115,34 @@ fn headers_of_many_frameworks_are_known_whatever_the_topic_is_called() {
     assert_eq!(families(&unnamed), told, "only what headers tell is found without a name");
     assert!(texts(&unnamed["topics"], "known_by").iter().all(|by| *by == "headers"));
 }
+
+/// The engine behind Compare, as lines and as a document.
+#[test]
+fn two_stories_are_compared_without_a_console() {
+    // A story is searched in time, so this world is live.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let running = runtime.block_on(demo::start(Scenario::checkout(), Options::default())).unwrap();
+    let brokers = running.kafka.clone();
+    let home = TempDir::new().unwrap();
+    let of = |label: &str| running.examples.iter().find(|example| example.label == label).unwrap().id.to_string();
+    let (a, b) = (of("charged twice"), of("healthy"));
+    let sources = ["--jaeger", &running.jaeger, "--loki", &running.loki, "--kafka", &brokers];
+    let arguments = [&["trace", "diff", &a, &b][..], &sources].concat();
+    let output = run(&home, &[&arguments[..], &["-o", "json"]].concat(), &[]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!(
+        (output.status.code(), &told["schema"]),
+        (Some(0), &"hopscope/diff/1".into()),
+        "{}",
+        text(&output.stderr)
+    );
+    let differs = |row: &&Value| row["differs"].as_array().is_some_and(|differs| !differs.is_empty());
+    assert!(told["lines"].as_array().unwrap().iter().any(|row| differs(&row)), "{told}");
+    let plain = text(&run(&home, &arguments, &[]).stdout);
+    assert!(plain.starts_with(&format!("A\t{a}\tcomplete\nB\t{b}\tcomplete\n")), "{plain}");
+    let same = run(&home, &[&["trace", "diff", &a, &a, "-o", "json"][..], &sources].concat(), &[]);
+    let same: Value = serde_json::from_slice(&same.stdout).unwrap();
+    assert!(!same["lines"].as_array().unwrap().iter().any(|row| differs(&row)), "a story is what it is: {same}");
+    let none = run(&home, &[&["trace", "diff", &a, "ord-none"][..], &sources].concat(), &[]);
+    assert_eq!(none.status.code(), Some(1), "one side is not there");
+}

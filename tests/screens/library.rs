@@ -10,9 +10,11 @@ use hopscope::investigate::follow::{Asked, blank, follow};
 use hopscope::investigate::{Requests, SourceSet, read_now, read_record};
 use hopscope::model::id::Recognised;
 use hopscope::model::record::{RecordRead, RecordWanted};
+use hopscope::model::tail::{Tail, TailWanted};
 use hopscope::model::{BreakerState, Case, Dead, Exchange, Nanos, Now, SafeText, SourceKind, Timestamp, Window};
 use hopscope::sources::lease::Purse;
 use hopscope::tui::engine::{Dealings, Engine};
+use hopscope::tui::evidence::Evidence;
 use hopscope::world::Scenario;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -225,6 +227,8 @@ pub struct Shelf {
     pub story: Option<Arc<Case>>,
     pub present: Option<Arc<Now>>,
     pub dead: Option<Arc<Dead>>,
+    pub tail: Arc<Mutex<Option<Tail>>>,
+    pub kept: Vec<Evidence>,
     pub record: Option<Arc<RecordRead>>,
     pub is_reading_record: bool,
     pub followed: Vec<String>,
@@ -239,6 +243,8 @@ impl Shelf {
             story: None,
             present: None,
             dead: None,
+            tail: Arc::default(),
+            kept: Vec::new(),
             record: None,
             is_reading_record: false,
             followed: Vec::new(),
@@ -320,6 +326,23 @@ impl Engine for Shelf {
 
     fn present(&self) -> Option<Arc<Now>> {
         self.present.clone()
+    }
+
+    fn tail(&mut self, what: &str, _: TailWanted) {
+        *self.tail.lock().unwrap() = Some(Tail::of(what, Timestamp(NOW_NS)));
+    }
+
+    fn end_tail(&mut self) {
+        *self.tail.lock().unwrap() = None;
+    }
+
+    fn tailed(&self) -> Option<Arc<Tail>> {
+        self.tail.lock().unwrap().clone().map(Arc::new)
+    }
+
+    fn keep(&mut self, evidence: &Evidence) -> Result<(), SafeText> {
+        self.kept.push(evidence.clone());
+        Ok(())
     }
 
     fn record(&self) -> Option<Arc<RecordRead>> {

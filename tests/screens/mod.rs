@@ -11,11 +11,13 @@ mod emulator;
 mod keys;
 pub mod library;
 mod queues;
+mod tail;
 mod tutorial;
 
 use hopscope::model::SafeText;
 use hopscope::model::id::recognise;
 use hopscope::tui::app::{App, Start};
+use hopscope::tui::evidence::Evidence;
 use hopscope::tui::headless::{self, Form};
 use hopscope::tui::keys::{self as written, KeyMap};
 use hopscope::tui::look::{Depth, Pen, Signs, themes};
@@ -44,6 +46,7 @@ fn start(id: Option<&str>) -> Start {
         anchor: id.map(|id| recognise(id).unwrap()),
         offers: Vec::new(),
         invocation: SafeText::default(),
+        evidence: (Evidence::default(), Some(SafeText::own("kept until the console is left"))),
         veil: 7,
     }
 }

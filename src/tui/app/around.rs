@@ -136,6 +136,7 @@ impl<E: Engine> App<E> {
                 pin.note = SafeText::new(note.trim());
             }
             self.renew();
+            self.keep_evidence();
             return;
         }
         let wide = crate::tui::screens::Room { width: 200, lanes: false, ..self.room() };
@@ -164,6 +165,15 @@ impl<E: Engine> App<E> {
         let all = self.facts.evidence.pins.len();
         self.tell(&format!("pinned, {all} in all; {{evidence}} shows them"));
         self.renew();
+        self.keep_evidence();
+    }
+
+    /// Keeps what is pinned beyond the console's end.
+    fn keep_evidence(&mut self) {
+        if let Err(why) = self.engine.keep(&self.facts.evidence) {
+            self.facts.not_kept = Some(why.clone());
+            self.say(why);
+        }
     }
 
     /// Pins the row, or takes the pin under the cursor away.
@@ -173,6 +183,7 @@ impl<E: Engine> App<E> {
                 self.facts.evidence.pins.remove(at);
                 self.renew();
                 self.say("no longer pinned");
+                self.keep_evidence();
             }
             _ => self.pin(""),
         }
@@ -184,6 +195,7 @@ impl<E: Engine> App<E> {
         self.lens('8');
         self.renew();
         self.tell("{speaks-for} on a pin says that it speaks for it, {speaks-against} against");
+        self.keep_evidence();
     }
 
     /// Says what the pin under the cursor speaks for or against: of several hypotheses, the next one each time.
@@ -197,6 +209,7 @@ impl<E: Engine> App<E> {
             Some((of, _)) => of.checked_sub(1).map(|of| (of, is_for)),
         };
         self.renew();
+        self.keep_evidence();
     }
 
     /// Compares the two marked identities: what is not told yet is followed, one after the other.

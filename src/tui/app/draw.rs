@@ -174,6 +174,11 @@ impl<E: Engine> App<E> {
             let stripe = screen.stripe(&self.facts, item, room);
             lines.push((line, stripe, has_cursor));
         }
+        if let Some(tail) = self.facts.tail.as_ref().filter(|_| screen.digit() == '4')
+            && self.views[self.screen].shows_its_end(usize::from(place.height))
+        {
+            self.facts.tail_seen = tail.came();
+        }
         for (line, stripe, has_cursor) in lines {
             self.draw_stripe(buffer, line, &stripe);
             if has_cursor {
@@ -247,6 +252,10 @@ impl<E: Engine> App<E> {
         }
         if let Some(order) = self.shown().orders().get(view.order).filter(|_| view.order > 0) {
             tags.push(format!(" {order} "), Role::Info);
+        }
+        let unseen = self.facts.tail.as_ref().map_or(0, |tail| tail.came().saturating_sub(self.facts.tail_seen));
+        if unseen > 0 && self.shown().digit() == '4' {
+            tags.push(format!(" {unseen} new "), Role::Info);
         }
         if view.faults {
             tags.push(" faults only ", Role::Warn);

@@ -9,6 +9,7 @@ mod draw;
 mod looks;
 pub mod menu;
 pub mod prompt;
+mod tail;
 mod update;
 pub mod view;
 
@@ -16,6 +17,7 @@ pub use around::quoted;
 
 use super::command::Command;
 use super::engine::Engine;
+use super::evidence::Evidence;
 use super::facts::Facts;
 use super::keys::KeyMap;
 use super::look::Pen;
@@ -117,6 +119,8 @@ pub struct Start {
     pub offers: Vec<(SafeText, SafeText)>,
     /// What stands behind `hopscope VERB` so that a command asks the same sources; begins with a blank, or is empty.
     pub invocation: SafeText,
+    /// What was pinned before, and why nothing will be kept, if so.
+    pub evidence: (Evidence, Option<SafeText>),
     /// The key of the privacy mask, another one in every run.
     pub veil: u64,
 }
@@ -156,10 +160,16 @@ impl<E: Engine> App<E> {
         if !app.offers.is_empty() {
             app.tell("press {go} for IDs worth trying, or {follow} on a row; {help} shows the keys");
         }
+        (app.facts.evidence, app.facts.not_kept) = start.evidence;
         if let Some(anchor) = start.anchor {
             app.follow(anchor);
         }
         app
+    }
+
+    /// Returns the engine.
+    pub fn engine(&self) -> &E {
+        &self.engine
     }
 
     /// Says whether answers are awaited.
@@ -206,6 +216,7 @@ impl<E: Engine> App<E> {
             self.facts.take_now(present);
         }
         self.facts.is_reading_record = self.engine.is_reading_record();
+        self.facts.tail = self.engine.tailed();
         // While another one is being read, the one before says nothing.
         self.facts.record = self.engine.record();
         if let Some(dead) = self.engine.dead() {
@@ -243,6 +254,9 @@ impl<E: Engine> App<E> {
     fn follow(&mut self, anchor: Recognised) {
         self.facts.tell(None);
         (self.facts.zoom, self.is_frozen) = (None, false);
+        // Lines of another identity would stand for this one's.
+        self.engine.end_tail();
+        self.facts.tail = None;
         self.engine.follow(anchor.clone());
         self.is_stale = true;
         let story = SCREENS.iter().position(|screen| screen.digit() == '2').expect("there is a story screen");
@@ -312,6 +326,8 @@ impl<E: Engine> App<E> {
             }
             Command::Link => (!matches!(self.fact(), Some(Fact::Span(_))))
                 .then_some("this row is no span, and links lead from span to span"),
+            Command::Tail => (self.facts.tail.is_none() && self.facts.story.is_none())
+                .then_some("no story is open: {follow} on a row, or write a query behind {go}: tail {app=\"orders\"}"),
             Command::Raw => under
                 .and_then(|item| self.shown().raw(&self.facts, item))
                 .is_none()

@@ -70,6 +70,8 @@ pub enum Act {
     Adjust(SafeText),
     /// Adds a hypothesis.
     Suppose(SafeText),
+    /// Tails a query.
+    Tail(SafeText),
 }
 
 /// What a key did to a prompt.
@@ -154,6 +156,9 @@ impl Prompt {
         if let Some(hypothesis) = typed.strip_prefix("hypothesis ").map(str::trim).filter(|text| !text.is_empty()) {
             return Some(Act::Suppose(SafeText::new(hypothesis)));
         }
+        if let Some(query) = typed.strip_prefix("tail ").map(str::trim).filter(|query| !query.is_empty()) {
+            return Some(Act::Tail(SafeText::new(query)));
+        }
         let id = typed.strip_prefix("follow ").unwrap_or(typed);
         (!id.is_empty()).then(|| Act::Follow(SafeText::new(id)))
     }
@@ -164,6 +169,7 @@ impl Prompt {
             None => "type an ID or a command; Tab chooses".to_owned(),
             Some(Act::Run(command)) => format!("Enter: {}", command.entry().does),
             Some(Act::Adjust(_)) => "Enter: change the budget (requests, bytes, rows, time; loki.requests)".to_owned(),
+            Some(Act::Tail(_)) => "Enter: show lines of this query as they come".to_owned(),
             Some(Act::Suppose(_)) => "Enter: add this hypothesis to the evidence".to_owned(),
             Some(Act::Follow(id)) => match recognise(id.as_str()) {
                 Some(anchor) => format!("Enter: follow this {}", anchor.kind),

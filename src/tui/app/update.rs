@@ -77,6 +77,7 @@ impl<E: Engine> App<E> {
                     Some(Act::Run(command)) => self.run(command),
                     Some(Act::Follow(id)) => self.follow_text(&id),
                     Some(Act::Adjust(limits)) => self.adjust(limits.as_str()),
+                    Some(Act::Tail(query)) => self.tail_query(query.as_str()),
                     Some(Act::Suppose(hypothesis)) => self.suppose(hypothesis),
                     None => {}
                 }
@@ -167,6 +168,7 @@ impl<E: Engine> App<E> {
             Command::Copy => self.copy_menu(),
             Command::Sort => self.sort(),
             Command::ZoomIn | Command::ZoomOut => self.zoom(command),
+            Command::Tail => self.tail(),
             Command::Time => self.prompt = Some(Prompt::new(Kind::Time, "", Vec::new())),
             Command::Larger | Command::Smaller => self.resize(command),
             Command::Privacy => self.veil(),
@@ -313,6 +315,9 @@ impl<E: Engine> App<E> {
         if !view.filter.is_empty() || view.faults {
             (view.filter, view.faults) = (Filter::default(), false);
             self.sift();
+            return true;
+        }
+        if self.leave_tail() {
             return true;
         }
         if self.facts.zoom.is_some() && matches!(self.shown().digit(), '2'..='4') {

@@ -40,12 +40,15 @@ impl View {
     /// Takes the items of newer facts. The cursor stays on the thing it is on.
     pub fn renew(&mut self, screen: &dyn Screen, facts: &Facts, room: Room) {
         let kept = self.item().map(|item| item.key).filter(|_| self.moved);
+        let before = self.cursor;
         self.items = screen.items(facts);
         self.sift(screen, facts, room);
-        self.cursor = kept
-            .and_then(|key| self.shown.iter().position(|at| self.items[*at as usize].key == key))
-            .or_else(|| screen.first(&self.items, &self.shown))
-            .unwrap_or(0);
+        let place = kept.and_then(|key| self.shown.iter().position(|at| self.items[*at as usize].key == key));
+        if let Some(place) = place {
+            // The cursor stays on its line of the screen, whatever came or went above it.
+            self.top = (self.top + place).saturating_sub(before);
+        }
+        self.cursor = place.or_else(|| screen.first(&self.items, &self.shown)).unwrap_or(0);
         self.settle(Way::Next);
     }
 
@@ -141,6 +144,11 @@ impl View {
         let (top, cursor, items) = (self.top, self.cursor, &self.items);
         let visible = self.shown.iter().enumerate().skip(top).take(height);
         visible.map(move |(place, at)| (&items[*at as usize], place == cursor))
+    }
+
+    /// Says whether the last row is among those that are visible.
+    pub fn shows_its_end(&self, height: usize) -> bool {
+        self.top + height >= self.shown.len()
     }
 
     /// Moves by so many rows.

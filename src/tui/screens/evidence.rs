@@ -25,7 +25,11 @@ impl Screen for Evidence {
         let told =
             Stripe::of(format!("{pins} pins"), Role::Title).and(format!(", {hypotheses} hypotheses"), Role::Text);
         let keys = "{hypothesis} adds one, {speaks-for} and {speaks-against} say what a pin speaks for and against; {copy} copies all";
-        vec![told.and("; kept until the console is left", Role::Dim), Stripe::of(facts.told(keys), Role::Dim)]
+        let kept = match &facts.not_kept {
+            None => "; kept beyond the console's end".to_owned(),
+            Some(why) => format!("; {}", why.as_str()),
+        };
+        vec![told.and(kept, Role::Dim), Stripe::of(facts.told(keys), Role::Dim)]
     }
 
     fn items(&self, facts: &Facts) -> Vec<Item> {

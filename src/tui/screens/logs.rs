@@ -2,7 +2,7 @@
 
 use super::fold::repeats;
 use super::story::{grave, key_of, progress};
-use super::{Item, Room, Screen, Subject, describe, hash, role_of};
+use super::{Item, Room, Screen, Subject, describe, hash, role_of, tail};
 use crate::model::journey::{Fact, Mark, Row};
 use crate::model::{Case, SafeText};
 use crate::tui::command::Command;
@@ -23,6 +23,9 @@ impl Screen for Logs {
     }
 
     fn head(&self, facts: &Facts) -> Vec<Stripe> {
+        if let Some(tail) = &facts.tail {
+            return tail::head(tail, facts);
+        }
         let Some(case) = &facts.story else { return vec![Stripe::of("no identity yet", Role::Dim)] };
         let LineCounts { lines, errors, warnings, patterns } = facts.line_counts(counts);
         let mut told = Stripe::of(case.anchor.identity.to_string(), Role::Title)
@@ -37,6 +40,9 @@ impl Screen for Logs {
     }
 
     fn items(&self, facts: &Facts) -> Vec<Item> {
+        if let Some(tail) = &facts.tail {
+            return tail::items(tail, facts);
+        }
         let Some(case) = &facts.story else { return Vec::new() };
         let mut rows: Vec<(usize, Row<'_>)> = lines_of(case).collect();
         match facts.order {
@@ -66,6 +72,9 @@ impl Screen for Logs {
     }
 
     fn stripe(&self, facts: &Facts, item: &Item, room: Room) -> Stripe {
+        if let Some(tail) = &facts.tail {
+            return tail::stripe(tail, item, (facts, room));
+        }
         let Some(case) = &facts.story else { return Stripe::default() };
         match item.subject {
             Subject::Row(at) => case.rows().get(at).map_or_else(Stripe::default, |row| line(&row, facts, room)),
@@ -84,6 +93,9 @@ impl Screen for Logs {
     }
 
     fn describe(&self, facts: &Facts, item: &Item) -> Vec<Stripe> {
+        if let Some(tail) = &facts.tail {
+            return tail::describe(tail, item, facts);
+        }
         match item.subject {
             Subject::Lines(first, last, _) => {
                 let rows = facts.story.iter().flat_map(|case| {
@@ -110,6 +122,9 @@ impl Screen for Logs {
     }
 
     fn blank(&self, facts: &Facts) -> &'static str {
+        if facts.tail.is_some() {
+            return "no line has come yet";
+        }
         match (&facts.story, facts.is_following) {
             (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first lines",
@@ -138,12 +153,16 @@ fn is_line(row: &Row<'_>) -> bool {
     matches!(row.fact, Some(Fact::Line(_)))
 }
 
+/// Returns what stays the same when a text of a service is written again.
+pub(super) fn pattern_of(service: &str, mark: Mark, text: &SafeText) -> u64 {
+    let is_constant = |word: &&str| !word.bytes().any(|byte| byte.is_ascii_digit());
+    let words: Vec<&str> = text.as_str().split_ascii_whitespace().filter(is_constant).collect();
+    hash(&(service, mark, words))
+}
+
 /// Returns what stays the same when a line is written again: its words without numbers and ids.
 fn pattern(row: &Row<'_>) -> u64 {
-    let is_constant = |word: &&str| !word.bytes().any(|byte| byte.is_ascii_digit());
-    let text = row.text();
-    let words: Vec<&str> = text.as_str().split_ascii_whitespace().filter(is_constant).collect();
-    hash(&(row.lane(), row.mark, words))
+    pattern_of(row.lane(), row.mark, &row.text())
 }
 
 fn line(row: &Row<'_>, facts: &Facts, room: Room) -> Stripe {

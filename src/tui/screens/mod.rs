@@ -18,6 +18,7 @@ pub mod raw;
 pub mod record;
 pub mod sources;
 pub mod story;
+pub mod tail;
 pub mod trace;
 
 use super::facts::Facts;
@@ -118,6 +119,10 @@ pub enum Subject {
     Repeats(usize, usize, usize),
     /// Lines of the story that repeat the ones above: the first and the last row, and how many lines.
     Lines(usize, usize, usize),
+    /// A line of the tail.
+    TailLine(usize),
+    /// Lines of the tail that repeat the ones above: the first and the last.
+    TailLines(usize, usize),
     /// A partition of a group: the group's place in the queue state, and the place in its commits.
     Commit(usize, usize),
     /// Letters with one cause.
