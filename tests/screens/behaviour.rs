@@ -177,7 +177,7 @@ fn bytes_over_a_slow_link_are_bounded() {
                 "<Esc>", screen, "j", "k", "j", "<PgDn>", "d", "<Esc>", "G", "g", "x", "x", "s", "p", "p", "!", "<Esc>",
             ] {
                 let bytes = sent(&mut app, key);
-                let budget = if matches!(key, "j" | "k") { 400 } else { 3_000 };
+                let budget = if matches!(key, "j" | "k") { 300 } else { 2_500 };
                 if bytes > budget {
                     over.push(format!("{label}, screen {screen}: {key} takes {bytes} bytes of {budget}"));
                 }
@@ -208,8 +208,8 @@ fn bytes_over_a_slow_link_are_bounded() {
             "<Esc>",
         ] {
             let bytes = sent(&mut app, keys);
-            if bytes > 3_000 {
-                over.push(format!("{label}: {keys} takes {bytes} bytes of 3000"));
+            if bytes > 2_500 {
+                over.push(format!("{label}: {keys} takes {bytes} bytes of 2500"));
             }
         }
     }

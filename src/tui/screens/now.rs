@@ -202,7 +202,7 @@ pub(super) fn group(row: &GroupLag, room: Room) -> Stripe {
         role,
     )
     .cell(&row.group, name, Align::Left, Role::Text)
-    .and(" lag ", Role::Dim)
+    .and(" lag ", Role::Text)
     .cell(&lag.into(), 7, Align::Right, role)
     .and("  ", Role::Dim);
     if let Some(fault) = &row.fault {
@@ -233,6 +233,6 @@ fn trace(row: &ErrorTrace, facts: &Facts) -> Stripe {
         .cell(&row.duration.human().into(), 7, Align::Right, Role::Dim)
         .and("  ", Role::Dim)
         .and(row.root.clone(), Role::Text)
-        .and(format!("  {}/{} spans: ", row.errors, row.spans), Role::Dim)
+        .and(format!("  {}/{} spans: ", row.errors, row.spans), Role::Text)
         .and(row.error.clone(), Role::Error)
 }

@@ -180,7 +180,7 @@ fn partition(
         .cell(&shown, 8, Align::Right, role)
         .and("  ", Role::Dim)
         .cell(&number(commit.committed), 9, Align::Right, Role::Text)
-        .and(" of ", Role::Dim)
+        .and(" of ", Role::Text)
         .cell(&number(held.and_then(|held| held.end)), 9, Align::Left, Role::Text);
     if let Some(trend) = trend.filter(|trend| trend.standing() != Standing::UpToDate) {
         stripe.push(format!(" {}: {} ", trend.way().word(), trend.standing().words()), Role::Info);

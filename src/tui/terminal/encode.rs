@@ -11,8 +11,8 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use unicode_width::UnicodeWidthStr;
 
-/// Blanks from which on erasing takes fewer bytes than writing them.
-const ERASED: usize = 5;
+/// Bytes of erasing to the end of a row.
+const TO_THE_END: usize = 3;
 /// Modifiers that are seen on a blank, too.
 const SEEN_ON_BLANK: Modifier = Modifier::REVERSED
     .union(Modifier::UNDERLINED)
@@ -25,7 +25,12 @@ const SEEN_ON_BLANK: Modifier = Modifier::REVERSED
 pub struct Encoder {
     size: Size,
     bytes: Vec<u8>,
+    /// Which cells of the screen are blanks of the terminal's own colour, row by row; it begins cleared.
+    blanks: Vec<bool>,
 }
+
+/// Blanks that take fewer bytes, or as many, when they are written again instead of passed over.
+const PASSED: u16 = 3;
 
 /// How the terminal writes at present.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,8 @@ const PLAIN: Style = Style { fg: Color::Reset, bg: Color::Reset, modifier: Modif
 impl Encoder {
     /// Returns an encoder for a terminal of that many columns and rows.
     pub fn new(columns: u16, rows: u16) -> Self {
-        Self { size: Size::new(columns, rows), bytes: Vec::new() }
+        let blanks = vec![true; usize::from(columns) * usize::from(rows)];
+        Self { size: Size::new(columns, rows), bytes: Vec::new(), blanks }
     }
 
     /// Takes the bytes so far.
@@ -57,11 +63,36 @@ impl Encoder {
         self.bytes.write_fmt(arguments).expect("a vector takes every byte");
     }
 
-    fn go(&mut self, from: Option<Position>, to: Position) {
+    /// The places of cells from `x` on in a row.
+    fn places(&self, (x, y): (u16, u16), cells: usize) -> std::ops::Range<usize> {
+        let row = usize::from(y) * usize::from(self.size.width);
+        let end = row + usize::from(self.size.width);
+        let first = row + usize::from(x);
+        first.min(self.blanks.len())..(first + cells).min(end).min(self.blanks.len())
+    }
+
+    /// Says whether so few blanks lie between that writing them in this style again is the shortest way.
+    fn is_gap(&self, from: Position, to: Position, style: Style) -> bool {
+        let is_unseen = style.bg == Color::Reset && !style.modifier.intersects(SEEN_ON_BLANK);
+        let gap = to.x.saturating_sub(from.x);
+        is_unseen && gap <= PASSED && self.are_blank((from.x, from.y), gap.into())
+    }
+
+    /// Says whether so many cells from a place on are blanks of the terminal's own colour.
+    fn are_blank(&self, at: (u16, u16), cells: usize) -> bool {
+        self.blanks[self.places(at, cells)].iter().all(|blank| *blank)
+    }
+
+    fn go(&mut self, from: Option<Position>, to: Position, style: Style) {
         match from {
             Some(from) if from == to => {}
+            Some(from) if from.y == to.y && from.x < to.x && self.is_gap(from, to, style) => {
+                self.bytes.extend(std::iter::repeat_n(b' ', usize::from(to.x - from.x)));
+            }
             Some(from) if from.y == to.y && from.x + 1 == to.x => self.push(b"\x1b[C"),
             Some(from) if from.y == to.y && from.x < to.x => self.print(format_args!("\x1b[{}C", to.x - from.x)),
+            // No row follows the last one, so nothing scrolls.
+            Some(from) if from.y + 1 == to.y && to.x == 0 => self.push(b"\r\n"),
             Some(_) | None if to.x == 0 => self.print(format_args!("\x1b[{}H", to.y + 1)),
             Some(_) | None => self.print(format_args!("\x1b[{};{}H", to.y + 1, to.x + 1)),
         }
@@ -159,7 +190,7 @@ impl Backend for Encoder {
         let mut cells = content.peekable();
         let (mut style, mut at): (Style, Option<Position>) = (PLAIN, None);
         while let Some((x, y, cell)) = cells.next() {
-            self.go(at, Position { x, y });
+            self.go(at, Position { x, y }, style);
             at = Some(Position { x, y });
             let blank = is_blank(cell);
             let wanted = Style { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
@@ -170,24 +201,43 @@ impl Backend for Encoder {
                 wanted
             };
             let mut run = 1;
+            // Blanks that are there already may be blanked again.
+            let is_erasable = blank && cell.bg == Color::Reset;
             while blank
                 && let Some((next, _, _)) = cells.next_if(|(next, row, other)| {
-                    *row == y && usize::from(*next) == usize::from(x) + run && is_blank(other) && other.bg == cell.bg
+                    *row == y && is_blank(other) && other.bg == cell.bg && {
+                        let gap = usize::from(*next) - usize::from(x) - run;
+                        gap == 0 || is_erasable && self.are_blank((x + run as u16, y), gap)
+                    }
                 })
             {
                 debug_assert!(next > x, "cells come in order");
-                run += 1;
+                run = usize::from(next - x) + 1;
+            }
+            let rest = usize::from(self.size.width).saturating_sub(usize::from(x) + run);
+            if is_erasable
+                && cells.peek().is_none_or(|(_, row, _)| *row != y)
+                && self.are_blank((x + run as u16, y), rest)
+            {
+                run += rest;
             }
             self.dress(style, wanted);
             style = wanted;
+            let cells = if blank { run } else { cell.symbol().width().max(1) };
+            let places = self.places((x, y), cells);
+            self.blanks[places].fill(blank && cell.bg == Color::Reset);
             // Erased cells have the terminal's own background, whatever colour is set, in terminals without `bce`.
-            if blank && run >= ERASED && cell.bg == Color::Reset {
-                if usize::from(x) + run == usize::from(self.size.width) {
+            if blank && cell.bg == Color::Reset {
+                let is_end = usize::from(x) + run == usize::from(self.size.width);
+                if is_end && run > TO_THE_END {
                     self.push(b"\x1b[K");
-                } else {
-                    self.print(format_args!("\x1b[{run}X"));
+                    continue;
                 }
-                continue;
+                // The cursor stays, so that a move comes after it, as long as what erases.
+                if !is_end && run > 2 * (3 + run.to_string().len()) {
+                    self.print(format_args!("\x1b[{run}X"));
+                    continue;
+                }
             }
             if blank {
                 self.bytes.extend(std::iter::repeat_n(b' ', run));
@@ -197,8 +247,7 @@ impl Backend for Encoder {
                 // Terminals disagree on what is wide, so behind anything unusual the place is not known.
                 at = (cell.symbol().width() == 1).then_some(Position { x: x + 1, y });
             }
-            // Behind the last column a terminal waits with the cursor on it.
-            at = at.filter(|at| at.x < self.size.width);
+            // Behind the last column a terminal waits with the cursor on it: only the row is known, for the next one.
         }
         self.dress(style, PLAIN);
         Ok(())
@@ -219,12 +268,13 @@ impl Backend for Encoder {
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> Result<(), Infallible> {
-        self.go(None, position.into());
+        self.go(None, position.into(), PLAIN);
         Ok(())
     }
 
     fn clear(&mut self) -> Result<(), Infallible> {
         self.push(b"\x1b[2J");
+        self.blanks.fill(true);
         Ok(())
     }
 
