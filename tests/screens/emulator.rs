@@ -106,6 +106,6 @@ proptest! {
             prop_assert_eq!(seen(ours.screen()), seen(theirs.screen()));
             before = now;
         }
-        prop_assert!(few <= many + MORE * frames.len(), "{} bytes for {}", few, many);
+        prop_assert!(few <= 2 * many + MORE, "{} bytes for {}", few, many);
     }
 }

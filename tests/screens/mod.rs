@@ -10,6 +10,7 @@ mod dead;
 mod emulator;
 mod keys;
 pub mod library;
+mod pictures;
 mod queues;
 mod tail;
 mod tutorial;
