@@ -32,14 +32,14 @@ fn pictures_show_the_screens_as_they_are() {
         let id = (!label.is_empty()).then(|| library().example(label));
         let mut app = app(Answers::All, id.as_deref(), Look::Dark);
         let screen = headless::play(&mut app, &script(keys).unwrap(), (100, 30), || false);
-        let drawn = bytes.replace_all(&headless::write(&screen, Form::Picture), "N bytes received").into_owned();
+        let picture = bytes.replace_all(&headless::write(&screen, Form::Picture), "N bytes received").into_owned();
         let file = folder.join(format!("{name}.svg"));
         if draws {
             fs::create_dir_all(&folder).unwrap();
-            fs::write(&file, &drawn).unwrap();
+            fs::write(&file, &picture).unwrap();
         }
         let kept = fs::read_to_string(&file).unwrap_or_default();
-        assert!(kept == drawn, "{name}.svg shows another screen; HOPSCOPE_PICTURES=draw draws it anew");
+        assert!(kept == picture, "{name}.svg shows another screen; HOPSCOPE_PICTURES=draw draws it anew");
         assert!(page.contains(&format!("(pictures/{name}.svg)")), "no page shows {name}.svg");
     }
 }
