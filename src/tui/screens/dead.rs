@@ -40,8 +40,9 @@ impl Screen for Dead {
             }
         }
         let keys = facts.told("{refresh} reads again, {follow} follows the original");
+        let what = if dead.topics.is_empty() { "asked" } else { "read" };
         let mut head =
-            vec![told, Stripe::of(format!("read at {}; {keys}", dead.at.date_clock(&facts.zone)), Role::Dim)];
+            vec![told, Stripe::of(format!("{what} at {}; {keys}", dead.at.date_clock(&facts.zone)), Role::Dim)];
         if dead.is_cut_by_budget() {
             head.push(super::spent(facts, "{refresh} reads everything again"));
         }

@@ -3,8 +3,9 @@
 use super::fold::repeats;
 use super::story::{grave, key_of, progress};
 use super::{Item, Room, Screen, Subject, describe, hash, role_of, tail};
+use crate::model::ask::Signal;
 use crate::model::journey::{Fact, Mark, Row};
-use crate::model::{Case, SafeText};
+use crate::model::{Case, Reach, SafeText};
 use crate::tui::command::Command;
 use crate::tui::facts::{Facts, LineCounts};
 use crate::tui::look::{Align, Role, Stripe};
@@ -128,7 +129,13 @@ impl Screen for Logs {
         match (&facts.story, facts.is_following) {
             (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first lines",
-            (Some(_), false) => "no line names this identity; {story} says what was searched",
+            (Some(case), false) => match case.coverage_for(Signal::Logs).map(|coverage| coverage.reach) {
+                Some(Reach::Full) => "no line names this identity; {story} says what was searched",
+                Some(Reach::Partial) => "no line is known, and Loki answered in part only; {sources} says why",
+                Some(Reach::None) => "cannot tell: Loki did not answer; {sources} says why",
+                Some(Reach::NotAsked) => "no line is known yet: Loki was not asked; {story} says what was searched",
+                Some(Reach::NotConfigured) | None => "cannot tell: no source of log lines is configured",
+            },
         }
     }
 }

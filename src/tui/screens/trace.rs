@@ -2,8 +2,9 @@
 
 use super::{Item, Room, Screen, Subject, describe, hash};
 use crate::export::waterfall::{Bar, BarKind, Tree};
+use crate::model::ask::Signal;
 use crate::model::journey::{Fact, Mark};
-use crate::model::{Case, Nanos, SafeText, SpanRow, SpanStatus, Window};
+use crate::model::{Case, Nanos, Reach, SafeText, SpanRow, SpanStatus, Window};
 use crate::tui::facts::Facts;
 use crate::tui::look::{Align, Role, Stripe};
 
@@ -115,7 +116,17 @@ impl Screen for Trace {
         match (&facts.story, facts.is_following) {
             (None, _) => "no identity yet: press {now} and {follow} on a row, or {go} and paste an ID",
             (Some(_), true) => "waiting for the first spans",
-            (Some(_), false) => "no span of this identity is known; {story} says what was searched",
+            (Some(case), false) => match case.coverage_for(Signal::Traces).map(|coverage| coverage.reach) {
+                Some(Reach::Full) => "no span of this identity was found; {story} says what was searched",
+                Some(Reach::Partial) => {
+                    "no span is known, and the store of traces answered in part only; {sources} says why"
+                }
+                Some(Reach::None) => "cannot tell: the store of traces did not answer; {sources} says why",
+                Some(Reach::NotAsked) => {
+                    "no span is known yet: no store of traces was asked; {story} says what was searched"
+                }
+                Some(Reach::NotConfigured) | None => "cannot tell: no store of traces is configured",
+            },
         }
     }
 }
