@@ -4,7 +4,7 @@ use super::args::{Arguments, TraceVerb};
 use super::exit::Exit;
 use super::out::{Failure, Out};
 use super::{settings, signals, verbs};
-use crate::export::compare::{Comparison, Told};
+use crate::export::compare::{Comparison, Told, standing};
 use crate::export::json;
 use crate::investigate::follow::{blank, follow};
 use crate::model::{Case, Nanos};
@@ -87,12 +87,7 @@ fn words(told: Option<&Told>) -> String {
 fn text(a: &Case, b: &Case, found: &Comparison) -> String {
     let mut text = String::new();
     for (name, case) in [("A", a), ("B", b)] {
-        let state = match (case.is_found(), case.is_complete()) {
-            (false, _) => "nothing found",
-            (true, true) => "complete",
-            (true, false) => "partial",
-        };
-        writeln!(text, "{name}\t{}\t{state}", case.anchor.identity).expect("a string takes any text");
+        writeln!(text, "{name}\t{}\t{}", case.anchor.identity, standing(case)).expect("a string takes any text");
     }
     text.push_str("\nPART\tNAME\tA\tB\tDIFFERS\n");
     for line in &found.lines {

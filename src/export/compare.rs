@@ -126,6 +126,17 @@ impl Comparison {
     }
 }
 
+/// Says in a few words how much of a story there is to compare. What nobody answered for is never said to be absent.
+pub fn standing(case: &Case) -> &'static str {
+    match (case.is_found(), case.is_complete()) {
+        (true, true) => "complete",
+        (true, false) => "partial",
+        (false, true) => "nothing found",
+        (false, false) if case.is_unanswered() => "no answer",
+        (false, false) => "nothing found, but not everything was seen",
+    }
+}
+
 /// Everything that a story tells, by its kind and name.
 fn parts(case: &Case) -> IndexMap<(Part, SafeText), Told> {
     let mut told: IndexMap<(Part, SafeText), Told> = IndexMap::new();

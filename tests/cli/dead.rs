@@ -145,4 +145,8 @@ fn two_stories_are_compared_without_a_console() {
     assert!(!same["lines"].as_array().unwrap().iter().any(|row| differs(&row)), "a story is what it is: {same}");
     let none = run(&home, &[&["trace", "diff", &a, "ord-none"][..], &sources].concat(), &[]);
     assert_eq!(none.status.code(), Some(1), "one side is not there");
+    let silent = run(&home, &["trace", "diff", &a, "ord-none", "--jaeger", "http://127.0.0.1:1"], &[]);
+    let said = String::from_utf8_lossy(&silent.stdout).into_owned();
+    assert!(said.contains("no answer") && !said.contains("nothing found"), "{said}");
+    assert_eq!(silent.status.code(), Some(5), "nobody answered");
 }

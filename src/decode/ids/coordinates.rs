@@ -192,7 +192,8 @@ mod tests {
 
         #[test]
         fn every_spelling_is_read_as_the_record(
-            topic in "[a-z][a-z.-]{0,8}[a-z]", partition in 0i32..99, offset in 0i64..1_000_000, next in "[ ,.)]",
+            // A topic that is called like a word of the sentences around it is not told from that word.
+            topic in "[a-z]{1,5}[.-][a-z.-]{0,6}[a-z]", partition in 0i32..99, offset in 0i64..1_000_000, next in "[ ,.)]",
         ) {
             let at = Coordinate { topic: topic.into(), partition, offset };
             for text in spellings(&at) {

@@ -2,7 +2,7 @@
 
 use super::describe::{field, title};
 use super::{Item, Room, Screen, Subject, hash};
-use crate::export::compare::{Difference, Line, Told};
+use crate::export::compare::{Difference, Line, Told, standing};
 use crate::model::journey::Mark;
 use crate::model::{Nanos, SafeText};
 use crate::tui::facts::Facts;
@@ -25,7 +25,7 @@ impl Screen for Compare {
         let side = |name: &str, side: &crate::tui::facts::Side| {
             let told = Stripe::of(format!("{name} "), Role::Focus).and(side.anchor.identity.to_string(), Role::Title);
             match &side.case {
-                Some(case) if !case.is_found() => told.and("  nothing found", Role::Warn),
+                Some(case) if !case.is_found() => told.and(format!("  {}", standing(case)), Role::Warn),
                 Some(case) if !case.is_complete() => told.and("  partial", Role::Warn),
                 Some(_) => told.and("  complete", Role::Ok),
                 None => told.and("  waiting", Role::Info),
