@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Nothing takes that long; a machine under load may be slow.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long nobody looks when the screen does not change.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What came from the program.
 struct Seen {
     screen: vt100::Parser,
@@ -97,7 +100,8 @@ impl Pty {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{what} never came:\n{}", seen.screen.screen().contents());
             assert!(!seen.is_closed, "{what} never came, it ended:\n{}", seen.screen.screen().contents());
-            seen = told.wait_timeout(seen, left).unwrap().0;
+            // What is waited for need not be on the screen alone, so not only its changes wake.
+            seen = told.wait_timeout(seen, left.min(LOOK)).unwrap().0;
         }
     }
 
