@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::scope::Scope;
 use super::wording::Wording;
-use super::{attempts, clocks, counts, deliveries, effects, messages, partly, reads, rows, tries, unplaced};
+use super::{attempts, clocks, counts, deliveries, effects, messages, reads, rows, tries, unplaced};
 use crate::model::coverage::weakest;
 use crate::model::journey::{
     AttemptResult, CopyRole, Delivery, DeliveryResult, Gap, Grouping, Journey, Message, Operation, Outcome, Remark,
@@ -172,7 +172,7 @@ fn gaps(material: &Material<'_>, journey: &Journey, unplaced: &BTreeMap<(String,
             format!("the trace holds no span {id}: never ended, not exported, lost with its process or not sampled");
         gap(format!("parent of `{}` in {}", span.name(), span.service()), Absence::NotFound, detail);
     }
-    for part in partly::parts(material.spans, material.index, &material.scope.spans) {
+    for part in &material.scope.parts {
         if part.orphans > 0 {
             let what = format!("parents of {} in trace {}", plural(part.orphans, "span"), part.trace);
             let detail = "the trace holds no spans with these ids, and nothing else joins what they called to this: whether it \

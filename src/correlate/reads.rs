@@ -14,11 +14,12 @@ pub(super) use crate::decode::logline::Level;
 use crate::decode::logline::{self, Reading};
 pub(super) use crate::decode::signs::{Kind as SignKind, Sign};
 pub(super) use crate::decode::tries::Tries;
-use crate::model::journey::AttemptResult;
+use crate::model::journey::{AttemptResult, Mark};
 use crate::model::lines::LineView;
 use crate::model::spans::SpanView;
 use crate::model::{Coordinate, Identifier, NamedKind, Record, SpanId, SpanKind, SpanStatus, TraceId, Value};
 use smol_str::SmolStr;
+use std::borrow::Cow;
 
 /// Part of a consumer span in a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,6 +221,21 @@ pub(super) fn said(line: LineView<'_>) -> Reading<'_> {
         said.level = told.map_or(Level::Unsaid, Level::parse);
     }
     said
+}
+
+/// Returns a log line as it is told: how grave it is, and its message with the error that it leaves out.
+pub(super) fn told(line: LineView<'_>) -> (Mark, Cow<'_, str>) {
+    let said = said(line);
+    let mark = match said.level {
+        Level::Error => Mark::Error,
+        Level::Warn => Mark::Warn,
+        Level::Info | Level::Debug | Level::Unsaid => Mark::Plain,
+    };
+    let text = match &said.error {
+        Some(error) if !said.message.contains(&**error) => format!("{}: {error}", said.message).into(),
+        Some(_) | None => said.message,
+    };
+    (mark, text)
 }
 
 /// Returns what a topic's name hints at.

@@ -2,7 +2,7 @@
 
 use super::effects::is_write;
 use super::journey::Material;
-use super::reads::{self, Level};
+use super::reads;
 use super::wording::{Part, Wording};
 use crate::model::journey::{
     Attempt, AttemptResult, CopyRole, Delivery, DeliveryResult, Entry, Fact, Ground, Journey, Mark, Remark, RowKind,
@@ -344,16 +344,7 @@ impl Teller<'_> {
                 (Some((trace, _)), None) => (Tier::Exact, format!("the line names trace {trace}")),
                 (None, None) => (Tier::Scoped, "the line holds the id".to_owned()),
             };
-            let said = reads::said(line);
-            let mark = match said.level {
-                Level::Error => Mark::Error,
-                Level::Warn => Mark::Warn,
-                Level::Info | Level::Debug | Level::Unsaid => Mark::Plain,
-            };
-            let text = match &said.error {
-                Some(error) if !said.message.contains(&**error) => format!("{}: {error}", said.message).into(),
-                Some(_) | None => said.message,
-            };
+            let (mark, text) = reads::told(line);
             let why = self.wording.words.add(&why);
             let follow = named.map_or_else(Word::default, |(trace, _)| self.wording.words.add(&trace.to_string()));
             let row = Entry {

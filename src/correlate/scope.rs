@@ -61,6 +61,8 @@ pub(super) struct Scope {
     pub paths: Paths,
     /// What was seen and not followed.
     pub ledger: Vec<LedgerEntry>,
+    /// Traces that belong in part.
+    pub parts: Vec<Part>,
 }
 
 impl Scope {
@@ -204,8 +206,8 @@ pub(super) fn scope(rows: Rows<'_>) -> Scope {
         entries.lift(&mut scope.paths);
         scope.ledger.extend(entries.ledger(rows, id));
     }
-    let parts = partly::parts(rows.spans, rows.index, &scope.spans);
-    let untold = parts.iter().filter(|part| !shapes[part.number as usize].told);
+    scope.parts = partly::parts(rows.spans, rows.index, &scope.spans);
+    let untold = scope.parts.iter().filter(|part| !shapes[part.number as usize].told);
     scope.ledger.extend(untold.map(Part::entry));
     let labels = labels::ledger(rows, &scope);
     scope.ledger.extend(labels);

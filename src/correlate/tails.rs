@@ -1,24 +1,13 @@
 //! A log line by itself, before any story is known.
 
 use super::reads;
-use crate::decode::logline::Level;
 use crate::model::SafeText;
-use crate::model::journey::Mark;
 use crate::model::lines::LineView;
 use crate::model::tail::TailLine;
 
 /// Reads a line for a tail.
 pub fn line(line: LineView<'_>, number: u64) -> TailLine {
-    let said = reads::said(line);
-    let mark = match said.level {
-        Level::Error => Mark::Error,
-        Level::Warn => Mark::Warn,
-        Level::Info | Level::Debug | Level::Unsaid => Mark::Plain,
-    };
-    let text = match &said.error {
-        Some(error) if !said.message.contains(&**error) => format!("{}: {error}", said.message).into(),
-        Some(_) | None => said.message,
-    };
+    let (mark, text) = reads::told(line);
     TailLine {
         number,
         at: line.at(),
